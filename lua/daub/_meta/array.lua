@@ -1,0 +1,96 @@
+---@meta daub.core.array
+-- C module: arrays without gradients. lua/daub/tensor.lua wraps it; scripts seldom need it.
+-- Dimensions and indices are 1-based, negative dimensions count from the end. Every function returns a new
+-- array unless its name ends in _, which changes its first argument in place and returns it.
+-- Shape or dtype misuse raises an error that names the operation and the shapes.
+
+---@class daub.Array userdata with metatable "daub.array"; all functions below are its methods too
+local M = {}
+
+---@alias daub.Dtype "f32"|"f64"|"bf16"|"u8"|"i32"|"i64"
+
+-- creation
+function M.new(shape, dtype) end                 -- contents undefined
+function M.full(shape, value, dtype) end
+function M.arange(start, past_last, step, dtype) end
+function M.linspace(first, last, count, dtype) end
+function M.from(values, shape, dtype) end        -- values: flat table of numbers, row-major
+function M.from_string(bytes, shape, dtype) end  -- copies raw little-endian bytes
+
+-- reading
+function M.shape(a) end      ---@return integer[]
+function M.dtype(a) end      ---@return daub.Dtype
+function M.numel(a) end
+function M.ndim(a) end
+function M.strides(a) end    ---@return integer[]
+function M.is_contiguous(a) end
+function M.item(a) end       -- the one element as a Lua number
+function M.totable(a) end    -- flat table, row-major
+function M.tostring(a) end   -- raw bytes, row-major
+function M.pointer(a) end    -- lightuserdata: first element; the caller keeps `a` alive and contiguous
+
+-- views (share storage)
+function M.reshape(a, shape) end   -- one size may be -1; copies when strides do not allow a view
+function M.permute(a, dims) end
+function M.narrow(a, dim, start, length, step) end -- step defaults to 1
+function M.select(a, dim, index) end               -- drops dim
+function M.expand(a, shape) end                    -- broadcast with stride 0
+
+-- copies
+function M.clone(a) end          -- contiguous
+function M.contiguous(a) end     -- itself when it is already
+function M.cast(a, dtype) end
+function M.copy_(a, source) end  -- broadcasts and converts
+function M.fill_(a, value) end
+function M.concat(arrays, dim) end
+function M.flip(a, dims) end
+function M.pad(a, pads, value) end -- pads: {{before, after}, …} per dim; negative crops
+
+-- element by element. op for unary: neg abs sign exp expm1 log log1p sqrt rsqrt reciprocal square sin cos tanh
+-- sigmoid softplus relu floor ceil round trunc erf isnan isfinite(u8) logical_not(u8)
+function M.unary(op, a, out) end
+-- op for binary: add sub mul div pow max min fmod atan2 eq ne lt le gt ge (comparisons give u8),
+-- leaky_relu(x, slope), leaky_relu_grad(x, g; see ternary). Either a or b may be a Lua number, not both.
+-- With `out` (may be a or b) the result is written there: same shape and dtype as the result.
+-- Two arrays must have one dtype; a Lua number takes the array's.
+function M.binary(op, a, b, out) end
+-- fused three-operand maps of one broadcast shape: where(cond u8, a, b), addcmul(a, b, c) = a + b*c,
+-- leaky_relu_grad(x, g, slope number) = x > 0 and g or slope*g, tanh_grad(y, g) … third may be absent
+function M.ternary(op, a, b, c, out) end
+
+-- reductions over `dims` (a number, a list, or nil for all). op: sum mean sumsq prod max min any all
+function M.reduce(op, a, dims, keepdim) end
+function M.argmax(a, dim, keepdim) end    -- i64, 1-based
+function M.argmin(a, dim, keepdim) end
+function M.sort(a, dim, descending) end   ---@return daub.Array values, daub.Array indices (i64, 1-based)
+function M.cumsum(a, dim) end
+
+-- products (f32 and f64; OpenBLAS). Batched: leading dims broadcast. ta, tb: use the transpose of the last two.
+function M.matmul(a, b, ta, tb) end
+
+-- indexing: idx is i64 or i32, 1-based, checked
+function M.index_select(a, dim, idx) end          -- idx 1-d
+function M.index_add_(a, dim, idx, source) end    -- a[.., idx[k], ..] += source[.., k, ..]
+function M.gather(a, dim, idx) end                -- as torch.gather
+function M.scatter_add_(a, dim, idx, source) end
+
+-- random numbers. A generator is userdata; its state is {seed, counter} as two decimal strings.
+function M.generator(seed) end                    -- seed: number or decimal string
+function M.generator_state(g) end                 ---@return string seed, string counter
+function M.set_generator_state(g, seed, counter) end
+function M.uniform(g, shape, dtype) end           -- [0,1)
+function M.normal(g, shape, dtype) end            -- N(0,1)
+function M.integers(g, low, past_high, shape, dtype) end
+function M.permutation(g, n) end                  -- i64, 1-based
+
+-- one pass over a parameter (f32 or f64, all the same shape, contiguous); PyTorch's formulas and order
+function M.sgd_step_(p, g, momentum_buffer, o) end     -- o: lr momentum dampening nesterov weight_decay first
+function M.rmsprop_step_(p, g, square_avg, momentum_buffer, grad_avg, o) end -- lr alpha eps momentum weight_decay centered
+function M.adam_step_(p, g, exp_avg, exp_avg_sq, o) end -- lr beta1 beta2 eps weight_decay step decoupled (AdamW)
+function M.lerp_(a, b, weight) end                     -- a += weight*(b - a): EMA
+
+-- normalisation over all but the last axis (fast paths; lua/daub/ops.lua holds the plain formulas)
+function M.batch_norm(x, weight, bias, eps) end        ---@return daub.Array y, daub.Array mean, daub.Array invstd
+function M.batch_norm_backward(x, g, weight, mean, invstd) end ---@return daub.Array dx, daub.Array dweight, daub.Array dbias
+
+return M

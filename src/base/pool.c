@@ -1,0 +1,168 @@
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/cpu.h"
+#include "base/interrupt.h"
+
+// Workers spin this often before they sleep: a kernel's next run usually comes within microseconds.
+enum { SPINS = 4000 };
+
+static struct {
+    pthread_mutex_t run_lock; // held by the thread whose run is going on
+    pthread_mutex_t sleep_lock;
+    pthread_cond_t wake;
+    pthread_t threads[DAUB_MAX_THREADS];
+    int wanted;  // threads a run uses, the caller included
+    int started; // worker threads alive
+    bool stopping;
+    atomic_int sleeping;
+    atomic_uint generation; // counts runs
+    atomic_int busy;        // workers not yet through with the present run
+    daub_job job;
+    void *context;
+    int64_t count;
+    _Atomic int64_t next;
+    atomic_bool interrupted;
+} pool = {.run_lock = PTHREAD_MUTEX_INITIALIZER,
+          .sleep_lock = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool inside_job;
+static _Thread_local int this_worker; // valid while inside_job
+
+static void take_jobs(int worker) {
+    inside_job = true;
+    this_worker = worker;
+    for (;;) {
+        if (daub_interrupt_raised()) {
+            atomic_store(&pool.interrupted, true);
+            break;
+        }
+        int64_t index = atomic_fetch_add(&pool.next, 1);
+        if (index >= pool.count) break;
+        pool.job(pool.context, index, worker);
+    }
+    inside_job = false;
+}
+
+static unsigned await_generation(unsigned seen) {
+    for (int i = 0; i < SPINS; i++) {
+        unsigned now = atomic_load(&pool.generation);
+        if (now != seen) return now;
+        daub_cpu_relax();
+    }
+    pthread_mutex_lock(&pool.sleep_lock);
+    atomic_fetch_add(&pool.sleeping, 1);
+    while (atomic_load(&pool.generation) == seen)
+        pthread_cond_wait(&pool.wake, &pool.sleep_lock);
+    atomic_fetch_sub(&pool.sleeping, 1);
+    unsigned now = atomic_load(&pool.generation);
+    pthread_mutex_unlock(&pool.sleep_lock);
+    return now;
+}
+
+typedef struct start {
+    int worker;
+    unsigned generation;
+} start;
+static start starts[DAUB_MAX_THREADS];
+
+static void *worker_main(void *argument) {
+    start *mine = argument;
+    unsigned seen = mine->generation;
+    for (;;) {
+        seen = await_generation(seen);
+        if (pool.stopping) return NULL;
+        take_jobs(mine->worker);
+        atomic_fetch_sub(&pool.busy, 1);
+    }
+}
+
+// Makes a new generation visible to spinning and sleeping workers alike.
+static void announce(void) {
+    atomic_fetch_add(&pool.generation, 1);
+    if (atomic_load(&pool.sleeping) > 0) {
+        pthread_mutex_lock(&pool.sleep_lock);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.sleep_lock);
+    }
+}
+
+static void stop_workers(void) {
+    pool.stopping = true;
+    announce();
+    pthread_mutex_lock(&pool.sleep_lock);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.sleep_lock);
+    for (int i = 0; i < pool.started; i++) pthread_join(pool.threads[i], NULL);
+    pool.started = 0;
+    pool.stopping = false;
+}
+
+static void start_workers(void) {
+    while (pool.started < pool.wanted - 1) {
+        start *s = &starts[pool.started];
+        *s = (start){pool.started + 1, atomic_load(&pool.generation)};
+        if (pthread_create(&pool.threads[pool.started], NULL, worker_main, s)) break;
+        pool.started++;
+    }
+}
+
+static daub_status run_alone(daub_job job, void *context, int64_t count, int worker) {
+    for (int64_t i = 0; i < count; i++) {
+        if (daub_interrupt_raised()) return daub_fail(DAUB_INTERRUPTED, "interrupted");
+        job(context, i, worker);
+    }
+    return DAUB_OK;
+}
+
+daub_status daub_pool_run(daub_job job, void *context, int64_t count) {
+    if (count <= 0) return DAUB_OK;
+    if (inside_job) return run_alone(job, context, count, this_worker);
+    pthread_mutex_lock(&pool.run_lock);
+    daub_status status = DAUB_OK;
+    if (daub_pool_threads() == 1 || count == 1) {
+        inside_job = true;
+        this_worker = 0;
+        status = run_alone(job, context, count, 0);
+        inside_job = false;
+    } else {
+        start_workers();
+        pool.job = job;
+        pool.context = context;
+        pool.count = count;
+        atomic_store(&pool.next, 0);
+        atomic_store(&pool.interrupted, false);
+        atomic_store(&pool.busy, pool.started);
+        announce();
+        take_jobs(0);
+        for (int i = 0; atomic_load(&pool.busy) > 0; i++) {
+            if (i < SPINS) daub_cpu_relax();
+            else sched_yield();
+        }
+        if (atomic_load(&pool.interrupted)) status = daub_fail(DAUB_INTERRUPTED, "interrupted");
+    }
+    pthread_mutex_unlock(&pool.run_lock);
+    return status;
+}
+
+void daub_pool_set_threads(int threads) {
+    pthread_mutex_lock(&pool.run_lock);
+    if (threads < 1) threads = 1;
+    if (threads > DAUB_MAX_THREADS) threads = DAUB_MAX_THREADS;
+    if (threads - 1 < pool.started) stop_workers();
+    pool.wanted = threads;
+    pthread_mutex_unlock(&pool.run_lock);
+}
+
+int daub_pool_threads(void) {
+    if (!pool.wanted) {
+        int cores = daub_cpu_cores();
+        pool.wanted = cores < DAUB_MAX_THREADS ? cores : DAUB_MAX_THREADS;
+    }
+    return pool.wanted;
+}

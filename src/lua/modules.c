@@ -1,0 +1,21 @@
+// The list of C modules scripts can require.
+#include "lua/lx.h"
+
+int luaopen_daub_core_array(lua_State *L);
+int luaopen_daub_core_system(lua_State *L);
+
+static const luaL_Reg modules[] = {
+    {"daub.core.array", luaopen_daub_core_array},
+    {"daub.core.system", luaopen_daub_core_system},
+    {NULL, NULL},
+};
+
+void lx_preload_modules(lua_State *L) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    for (const luaL_Reg *m = modules; m->name; m++) {
+        lua_pushcfunction(L, m->func);
+        lua_setfield(L, -2, m->name);
+    }
+    lua_pop(L, 2);
+}
