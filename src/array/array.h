@@ -15,14 +15,12 @@
 #define DAUB_ARRAY_ARRAY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "base/dtype.h"
 #include "base/error.h"
 
 #define DAUB_MAX_DIMS 8
-
-typedef enum daub_dtype { DAUB_F32, DAUB_F64, DAUB_BF16, DAUB_U8, DAUB_I32, DAUB_I64 } daub_dtype;
 
 typedef struct daub_storage daub_storage;
 
@@ -34,10 +32,6 @@ typedef struct daub_array {
     void *data;                    // first element
     daub_storage *storage;
 } daub_array;
-
-size_t daub_dtype_size(daub_dtype dtype);
-const char *daub_dtype_name(daub_dtype dtype);             // "f32", …
-bool daub_dtype_parse(const char *name, daub_dtype *dtype); // false when unknown
 
 // Contents undefined. DAUB_INVALID for a negative size, too many dimensions or an overflow.
 daub_status daub_array_create(daub_array *out, daub_dtype dtype, int ndim, const int64_t *shape);

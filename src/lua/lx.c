@@ -43,3 +43,24 @@ void lx_push_integers(lua_State *L, const int64_t *values, int n) {
         lua_rawseti(L, -2, i + 1);
     }
 }
+
+daub_array *lx_push_array(lua_State *L) {
+    daub_array *a = lua_newuserdata(L, sizeof *a);
+    *a = (daub_array){0};
+    luaL_getmetatable(L, LX_ARRAY);
+    lua_setmetatable(L, -2);
+    return a;
+}
+
+daub_array *lx_check_array(lua_State *L, int index) { return luaL_checkudata(L, index, LX_ARRAY); }
+
+// The collector sees only the small userdata. It is told to collect everything when the bytes behind
+// them pass a soft limit, which grows when most of them survive.
+void lx_account(lua_State *L, const daub_array *a) {
+    static int64_t limit = (int64_t)256 << 20;
+    if (daub_array_storage_bytes(a) < 4096) return;
+    if (daub_memory_stats().in_use < limit) return;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    int64_t left = daub_memory_stats().in_use;
+    if (left > limit / 5 * 4) limit = left / 5 * 7;
+}

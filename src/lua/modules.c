@@ -1,12 +1,11 @@
 // The list of C modules scripts can require.
+#include "lua/modules.h"
+
 #include "lua/lx.h"
 
-int luaopen_daub_core_array(lua_State *L);
-int luaopen_daub_core_system(lua_State *L);
 
 static const luaL_Reg modules[] = {
     {"daub.core.array", luaopen_daub_core_array},
-    {"daub.core.system", luaopen_daub_core_system},
     {NULL, NULL},
 };
 

@@ -1,0 +1,29 @@
+#include "kernel/kernel.h"
+
+#include "base/cpu.h"
+#include "kernel/families/elementwise.h"
+
+// Every family once: its member in daub_kernels is the address of its table for `isa`.
+#define FAMILIES(X, isa) X(elementwise, isa)
+
+#define DECLARE(name, isa) extern const struct daub_##name##_kernels daub_##name##_kernels_##isa;
+#define MEMBER(name, isa) .name = &daub_##name##_kernels_##isa,
+#define DEFINE(isa)                                                                                \
+    FAMILIES(DECLARE, isa)                                                                         \
+    static const daub_kernels isa = {FAMILIES(MEMBER, isa)};
+
+DEFINE(scalar)
+#if defined(__x86_64__)
+DEFINE(avx2)
+DEFINE(avx512)
+#endif
+
+const daub_kernels *daub_kernels_get(void) {
+    switch (daub_cpu_isa()) {
+#if defined(__x86_64__)
+    case DAUB_ISA_AVX512: return &avx512;
+    case DAUB_ISA_AVX2: return &avx2;
+#endif
+    default: return &scalar; // on arm64 the plain build already uses NEON
+    }
+}

@@ -1,0 +1,9 @@
+// The entry points of the C modules, one per src/lua/l_NAME.c.
+#ifndef DAUB_LUA_MODULES_H
+#define DAUB_LUA_MODULES_H
+
+#include <lua.h>
+
+int luaopen_daub_core_array(lua_State *L);
+
+#endif
