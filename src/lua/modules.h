@@ -5,5 +5,6 @@
 #include <lua.h>
 
 int luaopen_daub_core_array(lua_State *L);
+int luaopen_daub_core_sqlite(lua_State *L);
 
 #endif
