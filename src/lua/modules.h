@@ -5,6 +5,7 @@
 #include <lua.h>
 
 int luaopen_daub_core_array(lua_State *L);
+int luaopen_daub_core_conv(lua_State *L);
 int luaopen_daub_core_sqlite(lua_State *L);
 
 #endif

@@ -1,0 +1,156 @@
+// Checks of shapes, and the choice between the matrix kernels (f32) and the plain loops.
+#include "conv/conv.h"
+
+#include "conv/picture.h"
+#include "conv/shape.h"
+
+static const char in_nhwc[] = "batch, height, width, channels";
+static const char in_hwio[] = "kernel height, kernel width, channels / groups, filters";
+
+// Options and the sizes that follow from them; c, o, size and kernel are set.
+static daub_status complete(const char *name, daub_conv_shape *s,
+                            const daub_conv_options *options) {
+    s->groups = options->groups;
+    if (s->groups < 1 || s->c % s->groups || s->o % s->groups)
+        return daub_fail(DAUB_INVALID,
+                         "%s: %lld groups do not divide %lld channels and %lld filters", name,
+                         (long long)s->groups, (long long)s->c, (long long)s->o);
+    s->cg = s->c / s->groups;
+    s->og = s->o / s->groups;
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t stride = options->stride[axis], padding = options->padding[axis];
+        if (stride < 1 || stride > DAUB_CONV_LIMIT || padding < 0 || padding > DAUB_CONV_LIMIT)
+            return daub_fail(DAUB_INVALID,
+                             "%s: stride %lld, padding %lld (stride >= 1, padding >= 0 expected)",
+                             name, (long long)stride, (long long)padding);
+        if (s->size[axis] > DAUB_CONV_LIMIT || s->kernel[axis] > DAUB_CONV_LIMIT)
+            return daub_fail(DAUB_INVALID, "%s: sizes beyond %lld are not supported", name,
+                             (long long)DAUB_CONV_LIMIT);
+        s->stride[axis] = stride;
+        s->padding[axis] = padding;
+        int64_t room = s->size[axis] + 2 * padding - s->kernel[axis];
+        if (room < 0)
+            return daub_fail(DAUB_INVALID,
+                             "%s: a kernel of %lldx%lld does not fit into %lldx%lld with padding "
+                             "%lldx%lld",
+                             name, (long long)s->kernel[0], (long long)s->kernel[1],
+                             (long long)s->size[0], (long long)s->size[1],
+                             (long long)options->padding[0], (long long)options->padding[1]);
+        s->out[axis] = room / stride + 1;
+    }
+    return DAUB_OK;
+}
+
+daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *weight,
+                        const daub_array *bias, const daub_conv_options *o) {
+    static const char name[] = "conv2d";
+    daub_status status = daub_check_float(name, "x", x, 4, in_nhwc);
+    if (status == DAUB_OK) status = daub_check_float(name, "weight", weight, 4, in_hwio);
+    if (status == DAUB_OK) status = daub_check_same_dtype(name, x, weight);
+    if (status == DAUB_OK && bias) status = daub_check_float(name, "bias", bias, 1, "filters");
+    if (status == DAUB_OK && bias) status = daub_check_same_dtype(name, x, bias);
+    if (status != DAUB_OK) return status;
+    daub_conv_shape s = {.n = x->shape[0],
+                         .c = x->shape[3],
+                         .o = weight->shape[3],
+                         .size = {x->shape[1], x->shape[2]},
+                         .kernel = {weight->shape[0], weight->shape[1]}};
+    status = complete(name, &s, o);
+    if (status != DAUB_OK) return status;
+    if (s.cg != weight->shape[2])
+        return daub_fail(DAUB_INVALID,
+                         "%s: x %s has %lld channels, weight %s with %lld groups expects %lld",
+                         name, daub_shape_show(x).s, (long long)s.c, daub_shape_show(weight).s,
+                         (long long)s.groups, (long long)(weight->shape[2] * s.groups));
+    if (bias && bias->shape[0] != s.o)
+        return daub_fail(DAUB_INVALID, "%s: bias %s, %lld filters expected", name,
+                         daub_shape_show(bias).s, (long long)s.o);
+    daub_array result;
+    status = daub_array_create(&result, x->dtype, 4, (int64_t[]){s.n, s.out[0], s.out[1], s.o});
+    if (status != DAUB_OK) return status;
+    void *b = bias ? bias->data : NULL;
+    status = x->dtype == DAUB_F32
+                 ? daub_conv_plain_forward_f32(&s, x->data, weight->data, b, result.data)
+                 : daub_conv_plain_forward_f64(&s, x->data, weight->data, b, result.data);
+    if (status == DAUB_OK)
+        *y = result;
+    else
+        daub_array_release(&result);
+    return status;
+}
+
+// The output sizes a convolution would have must be dy's.
+static daub_status check_out(const char *name, const daub_conv_shape *s, const daub_array *dy) {
+    if (s->out[0] == dy->shape[1] && s->out[1] == dy->shape[2]) return DAUB_OK;
+    return daub_fail(DAUB_INVALID, "%s: dy %s, but %lldx%lld pixels give %lldx%lld", name,
+                     daub_shape_show(dy).s, (long long)s->size[0], (long long)s->size[1],
+                     (long long)s->out[0], (long long)s->out[1]);
+}
+
+daub_status daub_conv2d_input_grad(daub_array *dx, const daub_array *dy, const daub_array *weight,
+                                   int64_t height, int64_t width, const daub_conv_options *o) {
+    static const char name[] = "conv2d_input_grad";
+    daub_status status = daub_check_float(name, "dy", dy, 4, in_nhwc);
+    if (status == DAUB_OK) status = daub_check_float(name, "weight", weight, 4, in_hwio);
+    if (status == DAUB_OK) status = daub_check_same_dtype(name, dy, weight);
+    if (status != DAUB_OK) return status;
+    if (height < 1 || width < 1 || o->groups < 1 || weight->shape[2] > INT64_MAX / o->groups)
+        return daub_fail(DAUB_INVALID, "%s: %lldx%lld pixels, %lld groups (at least 1 expected)",
+                         name, (long long)height, (long long)width, (long long)o->groups);
+    daub_conv_shape s = {.n = dy->shape[0],
+                         .c = weight->shape[2] * o->groups,
+                         .o = weight->shape[3],
+                         .size = {height, width},
+                         .kernel = {weight->shape[0], weight->shape[1]}};
+    status = complete(name, &s, o);
+    if (status == DAUB_OK) status = check_out(name, &s, dy);
+    if (status != DAUB_OK) return status;
+    if (dy->shape[3] != s.o)
+        return daub_fail(DAUB_INVALID, "%s: dy %s does not end in the weight's %lld filters", name,
+                         daub_shape_show(dy).s, (long long)s.o);
+    daub_array result;
+    status = daub_array_create(&result, dy->dtype, 4, (int64_t[]){s.n, height, width, s.c});
+    if (status != DAUB_OK) return status;
+    status = dy->dtype == DAUB_F32
+                 ? daub_conv_plain_input_grad_f32(&s, dy->data, weight->data, result.data)
+                 : daub_conv_plain_input_grad_f64(&s, dy->data, weight->data, result.data);
+    if (status == DAUB_OK)
+        *dx = result;
+    else
+        daub_array_release(&result);
+    return status;
+}
+
+daub_status daub_conv2d_weight_grad(daub_array *dw, const daub_array *x, const daub_array *dy,
+                                    int64_t kh, int64_t kw, const daub_conv_options *o) {
+    static const char name[] = "conv2d_weight_grad";
+    daub_status status = daub_check_float(name, "x", x, 4, in_nhwc);
+    if (status == DAUB_OK) status = daub_check_float(name, "dy", dy, 4, in_nhwc);
+    if (status == DAUB_OK) status = daub_check_same_dtype(name, x, dy);
+    if (status != DAUB_OK) return status;
+    if (x->shape[0] != dy->shape[0])
+        return daub_fail(DAUB_INVALID, "%s: x %s and dy %s are batches of different sizes", name,
+                         daub_shape_show(x).s, daub_shape_show(dy).s);
+    if (kh < 1 || kw < 1)
+        return daub_fail(DAUB_INVALID, "%s: a kernel of %lldx%lld (at least 1x1 expected)", name,
+                         (long long)kh, (long long)kw);
+    daub_conv_shape s = {.n = x->shape[0],
+                         .c = x->shape[3],
+                         .o = dy->shape[3],
+                         .size = {x->shape[1], x->shape[2]},
+                         .kernel = {kh, kw}};
+    status = complete(name, &s, o);
+    if (status == DAUB_OK) status = check_out(name, &s, dy);
+    if (status != DAUB_OK) return status;
+    daub_array result;
+    status = daub_array_create(&result, x->dtype, 4, (int64_t[]){kh, kw, s.cg, s.o});
+    if (status != DAUB_OK) return status;
+    status = x->dtype == DAUB_F32
+                 ? daub_conv_plain_weight_grad_f32(&s, x->data, dy->data, result.data)
+                 : daub_conv_plain_weight_grad_f64(&s, x->data, dy->data, result.data);
+    if (status == DAUB_OK)
+        *dw = result;
+    else
+        daub_array_release(&result);
+    return status;
+}

@@ -1,0 +1,222 @@
+// daub.core.conv: convolution, pooling and resampling for Lua (lua/daub/_meta/conv.lua is the
+// manual).
+#include <string.h>
+
+#include "conv/conv.h"
+#include "conv/pooling.h"
+#include "lua/lx.h"
+#include "lua/modules.h"
+
+// The array at `index`, contiguous: a copy is left on the stack when it was not.
+static const daub_array *check_contiguous(lua_State *L, int index) {
+    daub_array *a = lx_check_array(L, index);
+    if (daub_array_is_contiguous(a)) return a;
+    daub_array *copy = lx_push_array(L);
+    (void)copy;
+    luaL_error(L, "contiguous array expected");
+    lx_account(L, copy);
+    return copy;
+}
+
+// Field `name` of the options at `index`: {rows, columns}, or one number for both. `out` keeps what
+// it holds when there is no such field.
+static void option_pair(lua_State *L, int index, const char *name, int64_t out[2]) {
+    if (lua_isnoneornil(L, index)) return;
+    lua_getfield(L, index, name);
+    if (lua_isnumber(L, -1)) {
+        out[0] = out[1] = lx_check_int64(L, lua_gettop(L));
+    } else if (!lua_isnil(L, -1)) {
+        if (!lua_istable(L, -1) || lx_check_integers(L, lua_gettop(L), out, 2) != 2)
+            luaL_error(L, "option '%s': a number or {rows, columns} expected", name);
+    }
+    lua_pop(L, 1);
+}
+
+// Raises when the options at `index` hold a key that is not one of `names` (NULL at the end).
+static void check_options(lua_State *L, int index, const char *const *names) {
+    if (lua_isnoneornil(L, index)) return;
+    luaL_checktype(L, index, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+        bool known = false;
+        for (int i = 0; names[i]; i++) known |= !strcmp(key, names[i]);
+        if (!known)
+            luaL_error(L, "unknown option '%s' (%s, %s, %s …)", key, names[0], names[1], names[2]);
+    }
+}
+
+static daub_conv_options check_conv_options(lua_State *L, int index) {
+    static const char *const names[] = {"stride", "padding", "groups", NULL};
+    daub_conv_options o = {{1, 1}, {0, 0}, 1};
+    check_options(L, index, names);
+    option_pair(L, index, "stride", o.stride);
+    option_pair(L, index, "padding", o.padding);
+    if (!lua_isnoneornil(L, index)) {
+        lua_getfield(L, index, "groups");
+        if (!lua_isnil(L, -1)) o.groups = lx_check_int64(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    return o;
+}
+
+static daub_pool_options check_pool_options(lua_State *L, int index) {
+    static const char *const names[] = {"kernel", "stride", "padding", "count_include_pad", NULL};
+    daub_pool_options o = {.count_padding = true};
+    luaL_checktype(L, index, LUA_TTABLE);
+    check_options(L, index, names);
+    option_pair(L, index, "kernel", o.kernel);
+    memcpy(o.stride, o.kernel, sizeof o.stride);
+    option_pair(L, index, "stride", o.stride);
+    option_pair(L, index, "padding", o.padding);
+    lua_getfield(L, index, "count_include_pad");
+    if (!lua_isnil(L, -1)) o.count_padding = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return o;
+}
+
+// Finishes a function whose one result is the array on top of the stack.
+static int finish(lua_State *L, daub_array *out, daub_status status) {
+    lx_check(L, status);
+    lx_account(L, out);
+    return 1;
+}
+
+static int conv_conv2d(lua_State *L) {
+    lua_settop(L, 4);
+    daub_conv_options o = check_conv_options(L, 4);
+    const daub_array *x = check_contiguous(L, 1), *weight = check_contiguous(L, 2);
+    const daub_array *bias = lua_isnil(L, 3) ? NULL : check_contiguous(L, 3);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_conv2d(out, x, weight, bias, &o));
+}
+
+static int conv_conv2d_input_grad(lua_State *L) {
+    lua_settop(L, 5);
+    daub_conv_options o = check_conv_options(L, 5);
+    int64_t height = lx_check_int64(L, 3), width = lx_check_int64(L, 4);
+    const daub_array *dy = check_contiguous(L, 1), *weight = check_contiguous(L, 2);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_conv2d_input_grad(out, dy, weight, height, width, &o));
+}
+
+static int conv_conv2d_weight_grad(lua_State *L) {
+    lua_settop(L, 5);
+    daub_conv_options o = check_conv_options(L, 5);
+    int64_t kh = lx_check_int64(L, 3), kw = lx_check_int64(L, 4);
+    const daub_array *x = check_contiguous(L, 1), *dy = check_contiguous(L, 2);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_conv2d_weight_grad(out, x, dy, kh, kw, &o));
+}
+
+static int conv_avg_pool2d(lua_State *L) {
+    lua_settop(L, 2);
+    daub_pool_options o = check_pool_options(L, 2);
+    const daub_array *x = check_contiguous(L, 1);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_avg_pool2d(out, x, &o));
+}
+
+static int conv_avg_pool2d_grad(lua_State *L) {
+    lua_settop(L, 4);
+    daub_pool_options o = check_pool_options(L, 4);
+    int64_t height = lx_check_int64(L, 2), width = lx_check_int64(L, 3);
+    const daub_array *dy = check_contiguous(L, 1);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_avg_pool2d_grad(out, dy, height, width, &o));
+}
+
+static int conv_max_pool2d(lua_State *L) {
+    lua_settop(L, 2);
+    daub_pool_options o = check_pool_options(L, 2);
+    const daub_array *x = check_contiguous(L, 1);
+    daub_array *y = lx_push_array(L), *index = lx_push_array(L);
+    lx_check(L, daub_max_pool2d(y, index, x, &o));
+    lx_account(L, y);
+    lx_account(L, index);
+    return 2;
+}
+
+static int conv_max_pool2d_grad(lua_State *L) {
+    lua_settop(L, 4);
+    int64_t height = lx_check_int64(L, 3), width = lx_check_int64(L, 4);
+    const daub_array *dy = check_contiguous(L, 1), *index = check_contiguous(L, 2);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_max_pool2d_grad(out, dy, index, height, width));
+}
+
+static int conv_max_pool2d_gather(lua_State *L) {
+    lua_settop(L, 2);
+    const daub_array *x = check_contiguous(L, 1), *index = check_contiguous(L, 2);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, daub_max_pool2d_gather(out, x, index));
+}
+
+// The functions that lead from one picture size to another and need nothing else.
+typedef daub_status (*resize)(daub_array *out, const daub_array *a, int64_t height, int64_t width,
+                              daub_resampling how);
+
+static int run_resize(lua_State *L, resize function, daub_resampling how) {
+    int64_t height = lx_check_int64(L, 2), width = lx_check_int64(L, 3);
+    const daub_array *a = check_contiguous(L, 1);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, function(out, a, height, width, how));
+}
+
+static daub_status adaptive(daub_array *out, const daub_array *a, int64_t height, int64_t width,
+                            daub_resampling how) {
+    (void)how;
+    return daub_adaptive_avg_pool2d(out, a, height, width);
+}
+
+static daub_status adaptive_grad(daub_array *out, const daub_array *a, int64_t height,
+                                 int64_t width, daub_resampling how) {
+    (void)how;
+    return daub_adaptive_avg_pool2d_grad(out, a, height, width);
+}
+
+static daub_resampling bilinear(lua_State *L) {
+    return lua_toboolean(L, 4) ? DAUB_BILINEAR_CORNERS : DAUB_BILINEAR;
+}
+
+static int conv_adaptive(lua_State *L) {
+    return run_resize(L, adaptive, DAUB_NEAREST);
+}
+static int conv_adaptive_grad(lua_State *L) {
+    return run_resize(L, adaptive_grad, DAUB_NEAREST);
+}
+static int conv_nearest(lua_State *L) {
+    return run_resize(L, daub_upsample, DAUB_NEAREST);
+}
+static int conv_nearest_grad(lua_State *L) {
+    return run_resize(L, daub_upsample_grad, DAUB_NEAREST);
+}
+static int conv_bilinear(lua_State *L) {
+    return run_resize(L, daub_upsample, bilinear(L));
+}
+static int conv_bilinear_grad(lua_State *L) {
+    return run_resize(L, daub_upsample_grad, bilinear(L));
+}
+
+static const luaL_Reg functions[] = {
+    {"conv2d", conv_conv2d},
+    {"conv2d_input_grad", conv_conv2d_input_grad},
+    {"conv2d_weight_grad", conv_conv2d_weight_grad},
+    {"avg_pool2d", conv_avg_pool2d},
+    {"avg_pool2d_grad", conv_avg_pool2d_grad},
+    {"max_pool2d", conv_max_pool2d},
+    {"max_pool2d_grad", conv_max_pool2d_grad},
+    {"max_pool2d_gather", conv_max_pool2d_gather},
+    {"adaptive_avg_pool2d", conv_adaptive},
+    {"adaptive_avg_pool2d_grad", conv_adaptive_grad},
+    {"upsample_nearest", conv_nearest},
+    {"upsample_nearest_grad", conv_nearest_grad},
+    {"upsample_bilinear", conv_bilinear},
+    {"upsample_bilinear_grad", conv_bilinear_grad},
+    {NULL, NULL},
+};
+
+int luaopen_daub_core_conv(lua_State *L) {
+    lua_newtable(L);
+    luaL_register(L, NULL, functions);
+    return 1;
+}

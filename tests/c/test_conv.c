@@ -1,0 +1,255 @@
+// Convolution: f32 against f64 over odd shapes, the adjoint identities, thread counts, hostile
+// shapes.
+#include <math.h>
+#include <string.h>
+
+#include "base/philox.h"
+#include "base/pool.h"
+#include "check.h"
+#include "conv/conv.h"
+
+typedef struct shape {
+    int64_t n, h, w, c, o, kh, kw;
+    daub_conv_options options;
+} shape;
+
+static daub_array random_array(daub_rng *rng, int ndim, const int64_t *sizes) {
+    daub_array a;
+    CHECK_STATUS(DAUB_OK, daub_array_create(&a, DAUB_F32, ndim, sizes));
+    daub_rng_normal(rng, a.data, daub_array_numel(&a));
+    return a;
+}
+
+static daub_array widened(const daub_array *a) {
+    daub_array wide;
+    CHECK_STATUS(DAUB_OK, daub_array_create(&wide, DAUB_F64, a->ndim, a->shape));
+    const float *from = a->data;
+    double *to = wide.data;
+    for (int64_t i = 0; i < daub_array_numel(a); i++) to[i] = from[i];
+    return wide;
+}
+
+static double inner(const daub_array *a, const daub_array *b) {
+    const double *p = a->data, *q = b->data;
+    double sum = 0;
+    for (int64_t i = 0; i < daub_array_numel(a); i++) sum += p[i] * q[i];
+    return sum;
+}
+
+// The largest difference of a (f32) and b (f64), relative to b's root mean square.
+static double error_of(const daub_array *a, const daub_array *b) {
+    const float *p = a->data;
+    const double *q = b->data;
+    double worst = 0, square = 0;
+    int64_t n = daub_array_numel(b);
+    if (daub_array_numel(a) != n) return INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        double difference = fabs(p[i] - q[i]);
+        if (!(difference <= worst)) worst = difference;
+        square += q[i] * q[i];
+    }
+    return square > 0 ? worst / sqrt(square / (double)n) : worst;
+}
+
+static void show(const shape *s, const char *what, double error) {
+    printf("%s of x (%lld, %lld, %lld, %lld) kernel %lldx%lld o %lld stride %lld,%lld padding "
+           "%lld,%lld groups %lld: error %g\n",
+           what, (long long)s->n, (long long)s->h, (long long)s->w, (long long)s->c,
+           (long long)s->kh, (long long)s->kw, (long long)s->o, (long long)s->options.stride[0],
+           (long long)s->options.stride[1], (long long)s->options.padding[0],
+           (long long)s->options.padding[1], (long long)s->options.groups, error);
+}
+
+static void check_error(const shape *s, const char *what, const daub_array *f32,
+                        const daub_array *f64) {
+    double error = error_of(f32, f64);
+    if (!(error < 2e-5)) show(s, what, error);
+    CHECK(error < 2e-5);
+}
+
+static void check_shape(daub_rng *rng, const shape *s) {
+    const daub_conv_options *o = &s->options;
+    daub_array x = random_array(rng, 4, (int64_t[]){s->n, s->h, s->w, s->c});
+    daub_array w = random_array(rng, 4, (int64_t[]){s->kh, s->kw, s->c / o->groups, s->o});
+    daub_array bias = random_array(rng, 1, (int64_t[]){s->o});
+    daub_array x64 = widened(&x), w64 = widened(&w), bias64 = widened(&bias);
+    daub_array y, y64, plain64, dx, dx64, dw, dw64;
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &x, &w, &bias, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&y64, &x64, &w64, &bias64, o));
+    check_error(s, "conv2d", &y, &y64);
+
+    daub_array dy = random_array(rng, 4, y.shape), dy64 = widened(&dy);
+    CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&dx, &dy, &w, s->h, s->w, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&dx64, &dy64, &w64, s->h, s->w, o));
+    check_error(s, "input_grad", &dx, &dx64);
+    CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&dw, &x, &dy, s->kh, s->kw, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&dw64, &x64, &dy64, s->kh, s->kw, o));
+    check_error(s, "weight_grad", &dw, &dw64);
+
+    // <conv(x), dy> = <x, input_grad(dy)> = <w, weight_grad(x, dy)>
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&plain64, &x64, &w64, NULL, o));
+    double product = inner(&plain64, &dy64);
+    double scale = sqrt(inner(&plain64, &plain64) * inner(&dy64, &dy64)) + 1e-30;
+    CHECK(fabs(product - inner(&x64, &dx64)) < 1e-12 * scale);
+    CHECK(fabs(product - inner(&w64, &dw64)) < 1e-12 * scale);
+
+    daub_array *all[] = {&x,       &w,  &bias, &x64, &w64,  &bias64, &y,   &y64,
+                         &plain64, &dy, &dy64, &dx,  &dx64, &dw,     &dw64};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) daub_array_release(all[i]);
+}
+
+static int64_t pick(daub_rng *rng, int64_t low, int64_t high) {
+    return low + daub_rng_next_below(rng, high - low + 1);
+}
+
+static shape random_shape(daub_rng *rng) {
+    for (;;) {
+        shape s = {.n = pick(rng, 1, 5),
+                   .h = pick(rng, 1, 37),
+                   .w = pick(rng, 1, 37),
+                   .kh = pick(rng, 1, 5),
+                   .kw = pick(rng, 1, 5)};
+        int64_t groups = pick(rng, 1, 4) == 1 ? pick(rng, 2, 5) : 1;
+        s.c = pick(rng, 1, 70 / groups) * groups;
+        s.o = pick(rng, 1, 70 / groups) * groups;
+        s.options = (daub_conv_options){
+            {pick(rng, 1, 3), pick(rng, 1, 3)}, {pick(rng, 0, 3), pick(rng, 0, 3)}, groups};
+        if (s.h + 2 * s.options.padding[0] < s.kh || s.w + 2 * s.options.padding[1] < s.kw)
+            continue;
+        return s;
+    }
+}
+
+static void check_random_shapes(void) {
+    daub_rng rng = daub_rng_seed(1);
+    for (int i = 0; i < 150; i++) {
+        shape s = random_shape(&rng);
+        check_shape(&rng, &s);
+    }
+}
+
+// Shapes that networks have, and those that take particular ways through the code.
+static void check_known_shapes(void) {
+    static const shape shapes[] = {
+        {6, 16, 16, 3, 64, 4, 4, {{2, 2}, {1, 1}, 1}},
+        {5, 16, 12, 64, 128, 4, 4, {{2, 2}, {1, 1}, 1}},
+        {7, 8, 8, 128, 96, 4, 4, {{2, 2}, {1, 1}, 1}},
+        {3, 12, 20, 64, 64, 3, 3, {{1, 1}, {1, 1}, 1}},
+        {9, 4, 4, 96, 100, 4, 4, {{1, 1}, {0, 0}, 1}}, // one output pixel
+        {9, 4, 4, 64, 1, 4, 4, {{1, 1}, {0, 0}, 1}},
+        {2, 15, 9, 33, 65, 1, 1, {{1, 1}, {0, 0}, 1}},
+        {2, 15, 9, 130, 16, 1, 1, {{2, 3}, {0, 0}, 1}},
+        {2, 11, 13, 32, 32, 3, 3, {{1, 1}, {1, 1}, 32}}, // depthwise
+        {2, 11, 13, 16, 48, 3, 3, {{2, 1}, {1, 1}, 16}},
+        {1, 96, 64, 24, 3, 3, 3, {{1, 1}, {1, 1}, 1}},
+        {1, 5, 300, 8, 40, 2, 2, {{3, 3}, {3, 3}, 1}}, // stride beyond the kernel
+        {4, 1, 1, 20, 30, 3, 3, {{1, 1}, {1, 1}, 1}},
+    };
+    daub_rng rng = daub_rng_seed(2);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_shape(&rng, &shapes[i]);
+}
+
+// Results must be equal bit for bit with any number of threads.
+static void check_threads(void) {
+    static const shape shapes[] = {
+        {9, 16, 16, 32, 70, 4, 4, {{2, 2}, {1, 1}, 1}},
+        {12, 4, 4, 70, 130, 3, 3, {{1, 1}, {1, 1}, 1}},
+        {6, 21, 17, 3, 8, 5, 3, {{2, 1}, {2, 1}, 1}},
+        {6, 9, 9, 12, 12, 3, 3, {{1, 1}, {1, 1}, 4}},
+        {6, 9, 9, 12, 12, 3, 3, {{1, 1}, {1, 1}, 12}},
+    };
+    int before = daub_pool_threads();
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const shape *s = &shapes[i];
+        daub_array first[3];
+        for (int threads = 1; threads <= 4; threads++) {
+            daub_pool_set_threads(threads);
+            daub_rng rng = daub_rng_seed(3);
+            daub_array x = random_array(&rng, 4, (int64_t[]){s->n, s->h, s->w, s->c});
+            daub_array w =
+                random_array(&rng, 4, (int64_t[]){s->kh, s->kw, s->c / s->options.groups, s->o});
+            daub_array got[3];
+            CHECK_STATUS(DAUB_OK, daub_conv2d(&got[0], &x, &w, NULL, &s->options));
+            CHECK_STATUS(DAUB_OK,
+                         daub_conv2d_input_grad(&got[1], &got[0], &w, s->h, s->w, &s->options));
+            CHECK_STATUS(DAUB_OK,
+                         daub_conv2d_weight_grad(&got[2], &x, &got[0], s->kh, s->kw, &s->options));
+            for (int k = 0; k < 3; k++) {
+                size_t bytes = (size_t)daub_array_numel(&got[k]) * sizeof(float);
+                if (threads == 1) {
+                    first[k] = got[k];
+                    continue;
+                }
+                CHECK(!memcmp(first[k].data, got[k].data, bytes));
+                daub_array_release(&got[k]);
+            }
+            daub_array_release(&x);
+            daub_array_release(&w);
+        }
+        for (int k = 0; k < 3; k++) daub_array_release(&first[k]);
+    }
+    daub_pool_set_threads(before);
+}
+
+// What a pixel is not joined with must not touch it, be it NaN or infinite.
+static void check_not_a_number(void) {
+    daub_rng rng = daub_rng_seed(4);
+    daub_array x = random_array(&rng, 4, (int64_t[]){2, 9, 9, 5}), y;
+    daub_array w = random_array(&rng, 4, (int64_t[]){3, 3, 5, 7});
+    ((float *)x.data)[(4 * 9 + 4) * 5 + 2] = NAN;
+    ((float *)x.data)[(1 * 9 + 1) * 5 + 1] = INFINITY;
+    daub_conv_options o = {{1, 1}, {1, 1}, 1};
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &x, &w, NULL, &o));
+    const float *p = y.data;
+    int wrong = 0;
+    for (int n = 0; n < 2; n++) {
+        for (int i = 0; i < 81; i++) {
+            int row = i / 9, column = i % 9;
+            int nan = !n && row >= 3 && row <= 5 && column >= 3 && column <= 5;
+            int inf = !n && row <= 2 && column <= 2;
+            for (int c = 0; c < 7; c++) {
+                float v = p[(n * 81 + i) * 7 + c];
+                wrong += nan ? !isnan(v) : inf ? !isinf(v) : !isfinite(v);
+            }
+        }
+    }
+    CHECK(wrong == 0);
+    daub_array_release(&x);
+    daub_array_release(&w);
+    daub_array_release(&y);
+}
+
+static void check_refusals(void) {
+    daub_rng rng = daub_rng_seed(5);
+    daub_array x = random_array(&rng, 4, (int64_t[]){2, 6, 6, 4}), out;
+    daub_array w = random_array(&rng, 4, (int64_t[]){3, 3, 4, 8});
+    daub_array flat = random_array(&rng, 1, (int64_t[]){7});
+    daub_array wide = widened(&w);
+    daub_conv_options o = {{1, 1}, {0, 0}, 1};
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &flat, &w, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &flat, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, &flat, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &wide, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d_input_grad(&out, &x, &w, 8, 8, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d_weight_grad(&out, &x, &x, 3, 3, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d_weight_grad(&out, &x, &x, -1, 3, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d_weight_grad(&out, &x, &x, 9, 9, &o));
+    daub_conv_options wrong[] = {{{0, 1}, {0, 0}, 1}, {{1, 1}, {-1, 0}, 1},
+                                 {{1, 1}, {0, 0}, 3}, {{1, 1}, {0, 0}, 0},
+                                 {{1, 1}, {0, 0}, 2}, {{1, INT64_MAX}, {0, INT64_MAX}, 1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, NULL, &wrong[i]));
+    daub_array_release(&x);
+    daub_array_release(&w);
+    daub_array_release(&flat);
+    daub_array_release(&wide);
+}
+
+int main(void) {
+    check_random_shapes();
+    check_known_shapes();
+    check_threads();
+    check_not_a_number();
+    check_refusals();
+    return check_summary();
+}
