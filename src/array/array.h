@@ -60,7 +60,7 @@ int64_t daub_array_storage_bytes(const daub_array *a); // of the whole storage b
 bool daub_array_same_shape(const daub_array *a, const daub_array *b);
 // "{2, 3}" into text, which is returned: for messages.
 #define DAUB_SHAPE_TEXT 200
-const char *daub_shape_text(char *text, int ndim, const int64_t *shape);
+const char *daub_shape_string(char *text, int ndim, const int64_t *shape);
 
 // Views: share storage. Their messages begin with the operation's name.
 // reshape: one size may be -1. Copies when the strides do not allow a view.

@@ -67,8 +67,8 @@ static daub_status check_target(const char *op, const daub_array *to, daub_dtype
     memcpy(result.shape, shape, (size_t)ndim * sizeof *shape);
     if (to->dtype != dtype || !daub_array_same_shape(to, &result))
         return daub_fail(DAUB_INVALID, "%s: the result %s %s cannot be written into %s %s", op,
-                         daub_dtype_name(dtype), daub_shape_text(wanted, ndim, shape),
-                         daub_dtype_name(to->dtype), daub_shape_text(got, to->ndim, to->shape));
+                         daub_dtype_name(dtype), daub_shape_string(wanted, ndim, shape),
+                         daub_dtype_name(to->dtype), daub_shape_string(got, to->ndim, to->shape));
     return daub_array_check_writable(op, to);
 }
 
@@ -153,8 +153,8 @@ daub_status daub_array_copy(daub_array *to, const daub_array *from) {
     memcpy(result.shape, shape, sizeof shape);
     if (!daub_array_same_shape(to, &result))
         return daub_fail(DAUB_INVALID, "copy_: %s does not broadcast to %s",
-                         daub_shape_text(tb, from->ndim, from->shape),
-                         daub_shape_text(ta, to->ndim, to->shape));
+                         daub_shape_string(tb, from->ndim, from->shape),
+                         daub_shape_string(ta, to->ndim, to->shape));
     status = daub_array_check_writable("copy_", to);
     if (status != DAUB_OK) return status;
     operands o = {.in = {from}, .count = 1};

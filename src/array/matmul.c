@@ -70,8 +70,8 @@ static void job(void *context, int64_t index, int worker) {
 static daub_status mismatch(const daub_array *a, const daub_array *b, bool ta, bool tb) {
     char sa[DAUB_SHAPE_TEXT], sb[DAUB_SHAPE_TEXT];
     return daub_fail(DAUB_INVALID, "matmul: shapes %s%s and %s%s do not fit",
-                     daub_shape_text(sa, a->ndim, a->shape), ta ? " (transposed)" : "",
-                     daub_shape_text(sb, b->ndim, b->shape), tb ? " (transposed)" : "");
+                     daub_shape_string(sa, a->ndim, a->shape), ta ? " (transposed)" : "",
+                     daub_shape_string(sb, b->ndim, b->shape), tb ? " (transposed)" : "");
 }
 
 static daub_status check(const daub_array *a, const daub_array *b, bool ta, bool tb) {

@@ -173,7 +173,7 @@ static daub_status accumulate(plan *p, daub_reduce_op op, daub_dtype acc) {
 
 static daub_status check(daub_reduce_op op, const daub_array *a, unsigned over) {
     char text[DAUB_SHAPE_TEXT];
-    const char *shape = daub_shape_text(text, a->ndim, a->shape);
+    const char *shape = daub_shape_string(text, a->ndim, a->shape);
     if (over >> a->ndim)
         return daub_fail(DAUB_INVALID, "%s: shape %s has no such dimension", names[op], shape);
     if (a->dtype == DAUB_BF16 || (op == DAUB_MEAN && !daub_dtype_is_float(a->dtype)))

@@ -4,7 +4,7 @@
 
 #include "array/array.h"
 
-const char *daub_shape_text(char *text, int ndim, const int64_t *shape) {
+const char *daub_shape_string(char *text, int ndim, const int64_t *shape) {
     int n = snprintf(text, DAUB_SHAPE_TEXT, "{");
     for (int i = 0; i < ndim; i++)
         n += snprintf(text + n, (size_t)(DAUB_SHAPE_TEXT - n), "%s%lld", i ? ", " : "",
@@ -14,7 +14,7 @@ const char *daub_shape_text(char *text, int ndim, const int64_t *shape) {
 }
 
 static const char *shape_of(char *text, const daub_array *a) {
-    return daub_shape_text(text, a->ndim, a->shape);
+    return daub_shape_string(text, a->ndim, a->shape);
 }
 
 static daub_status check_dim(const char *op, const daub_array *a, int dim) {
@@ -44,7 +44,7 @@ static daub_status complete_shape(int64_t *done, const daub_array *a, int ndim,
     if (ndim < 0 || ndim > DAUB_MAX_DIMS)
         return daub_fail(DAUB_INVALID, "reshape: %d dimensions (at most %d)", ndim, DAUB_MAX_DIMS);
     return daub_fail(DAUB_INVALID, "reshape: %s does not go into %s", shape_of(from, a),
-                     daub_shape_text(to, ndim, shape));
+                     daub_shape_string(to, ndim, shape));
 }
 
 // Strides of `v` for the new shape over the memory of `a`; false when it takes a copy.
@@ -183,7 +183,7 @@ daub_status daub_array_expand(daub_array *out, const daub_array *a, int ndim,
     }
     if (!good || numel > (int64_t)1 << 46)
         return daub_fail(DAUB_INVALID, "expand: %s does not expand to %s", shape_of(from, a),
-                         daub_shape_text(to, ndim < DAUB_MAX_DIMS ? ndim : DAUB_MAX_DIMS, shape));
+                         daub_shape_string(to, ndim < DAUB_MAX_DIMS ? ndim : DAUB_MAX_DIMS, shape));
     view.ndim = ndim;
     daub_array_retain(out, &view);
     return DAUB_OK;

@@ -22,7 +22,7 @@ int lx_check_dim(lua_State *L, int index, const daub_array *a) {
     if (dim < 0) dim += a->ndim + 1;
     if (dim < 1 || dim > a->ndim)
         luaL_error(L, "no dimension %d in shape %s", (int)lua_tointeger(L, index),
-                   daub_shape_text(text, a->ndim, a->shape));
+                   daub_shape_string(text, a->ndim, a->shape));
     return (int)dim - 1;
 }
 
@@ -35,8 +35,9 @@ int lx_check_shape(lua_State *L, int index, int64_t *shape) {
 static int array_new(lua_State *L) {
     int64_t shape[DAUB_MAX_DIMS];
     int ndim = lx_check_shape(L, 1, shape);
+    daub_dtype dtype = lx_check_dtype(L, 2, DAUB_F32);
     daub_array *out = lx_push_array(L);
-    lx_check(L, daub_array_create(out, lx_check_dtype(L, 2, DAUB_F32), ndim, shape));
+    lx_check(L, daub_array_create(out, dtype, ndim, shape));
     lx_account(L, out);
     return 1;
 }
@@ -45,8 +46,9 @@ static int array_full(lua_State *L) {
     int64_t shape[DAUB_MAX_DIMS];
     int ndim = lx_check_shape(L, 1, shape);
     double value = luaL_checknumber(L, 2);
+    daub_dtype dtype = lx_check_dtype(L, 3, DAUB_F32);
     daub_array *out = lx_push_array(L);
-    lx_check(L, daub_array_create(out, lx_check_dtype(L, 3, DAUB_F32), ndim, shape));
+    lx_check(L, daub_array_create(out, dtype, ndim, shape));
     lx_check(L, daub_array_fill(out, value));
     lx_account(L, out);
     return 1;
@@ -98,7 +100,7 @@ static int array_from(lua_State *L) {
     lx_check(L, daub_array_create(out, dtype, ndim, shape));
     if (daub_array_numel(out) != count)
         return luaL_error(L, "from: %d values do not fill shape %s", (int)count,
-                          daub_shape_text(text, ndim, shape));
+                          daub_shape_string(text, ndim, shape));
     char *p = out->data;
     for (int64_t i = 0; i < count; i++, p += daub_dtype_size(dtype)) {
         daub_cell cell;
@@ -121,11 +123,12 @@ static int array_from_string(lua_State *L) {
     size_t length;
     const char *bytes = luaL_checklstring(L, 1, &length);
     int ndim = lx_check_shape(L, 2, shape);
+    daub_dtype dtype = lx_check_dtype(L, 3, DAUB_F32);
     daub_array *out = lx_push_array(L);
-    lx_check(L, daub_array_create(out, lx_check_dtype(L, 3, DAUB_F32), ndim, shape));
+    lx_check(L, daub_array_create(out, dtype, ndim, shape));
     if (daub_array_storage_bytes(out) != (int64_t)length)
         return luaL_error(L, "from_string: %d bytes do not fill %s %s", (int)length,
-                          daub_dtype_name(out->dtype), daub_shape_text(text, ndim, shape));
+                          daub_dtype_name(out->dtype), daub_shape_string(text, ndim, shape));
     memcpy(out->data, bytes, length);
     lx_account(L, out);
     return 1;
@@ -170,7 +173,7 @@ static int array_item(lua_State *L) {
     daub_array *a = lx_check_array(L, 1);
     if (daub_array_numel(a) != 1)
         return luaL_error(L, "item: shape %s has not one element",
-                          daub_shape_text(text, a->ndim, a->shape));
+                          daub_shape_string(text, a->ndim, a->shape));
     lua_pushnumber(L, daub_array_element(a, 0));
     return 1;
 }
