@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "host/host.h"
+#include "image/decoder.h"
 
 typedef struct options {
     const char *command; // --info, --help or --version: what to do instead of running a script
@@ -120,6 +121,7 @@ static int run(lua_State *L, int argc, char **argv, options *o) {
 }
 
 int main(int argc, char **argv) {
+    daub_decode_worker(argc, argv); // does not return when started as a decoding child
     options o = {0};
     const char *traceback = getenv("DAUB_TRACEBACK");
     host_set_traceback(traceback && *traceback && strcmp(traceback, "0"));

@@ -1,26 +1,77 @@
 ---@meta daub.core.image
--- C module: pictures in and out. Pixels are daub.Array u8 {height, width, 3} (RGB) unless said otherwise.
+-- C module: pictures in and out. Pixels are daub.Array u8 {height, width, 3} (RGB) unless said otherwise; rows may be a cut-out
+-- view (narrow), the pixels of a row must lie side by side. Misuse raises.
 -- The world's failures return nil, message, code ("decode", "io", "memory", "interrupted").
 local M = {}
 
--- Decodes bytes by content in a sandboxed child process. o: max_pixels (default 50e6), max_bytes (64 MiB),
--- timeout (seconds, 20). Applies EXIF orientation, puts alpha on white; grey, CMYK and 16-bit become RGB u8.
----@return daub.Array|nil pixels, string|table info_or_message, string? code  info: {format, width, height, channels, frames}
+---@class daub.PictureInfo
+---@field format "jpeg"|"png"|"gif"|"bmp"|"tga"|"webp"
+---@field width integer upright, as decoded
+---@field height integer
+---@field channels integer as stored: 1 grey, 2 grey+alpha, 3 colour, 4 colour+alpha or CMYK
+---@field frames integer more than 1 for animations, whose first frame is decoded
+---@field orientation integer EXIF 1 … 8, already applied
+
+---@class daub.DecodeOptions
+---@field max_pixels? number default 50e6
+---@field max_bytes? number default 64 MiB
+---@field timeout? number seconds for one picture, default 20
+
+-- Decodes bytes by content in a sandboxed child process (kept for the next call). Applies EXIF orientation, puts alpha on
+-- white; grey, palette, CMYK and 16-bit become RGB u8. Pictures that are cut short or damaged are refused.
+---@param bytes string
+---@param o? daub.DecodeOptions
+---@return daub.Array|nil pixels
+---@return daub.PictureInfo|string info_or_message
+---@return string? code
 function M.decode(bytes, o) end
--- Many at once, pulled: submit(id, bytes or path) … poll(timeout) -> {{id=, pixels=, info=} or {id=, error=, code=}, …}
-function M.decoder(o) end        -- o as above and workers = n; methods submit, poll, pending, close
-function M.probe(bytes) end      -- format, width, height from the header only, or nil, message, code
 
-function M.encode_png(pixels) end            -- string; pixels u8 {h, w, 1|3|4}
-function M.encode_jpeg(pixels, quality) end  -- string; quality 1..100
-function M.encode_webp(pixels, quality) end
--- filter: "mitchell" (down), "catmullrom", "lanczos3" (own), "box", "triangle"; in sRGB unless linear
-function M.resize(pixels, width, height, o) end
-function M.terminal(pixels, columns, rows) end -- string to print, by libchafa
+-- Many at once, in `workers` children (default 1). A child that crashes or takes too long is replaced, its picture reported.
+---@param o? daub.DecodeOptions|{workers: integer}
+---@return daub.core.Decoder
+function M.decoder(o) end
 
--- perceptual hash: 64-bit DCT hash of the 32x32 grey picture, 16 hex digits; and the bit distance of two
-function M.phash(pixels) end
-function M.phash_distance(a, b) end
-function M.statistics(pixels) end -- {mean={r,g,b}, stddev=, flat= share of pixels in the most common 4-bit colour}
+---@class daub.core.Decoder
+local D = {}
+-- Queues without waiting. `id` is any value, handed back with the result; files are read when their turn comes.
+---@param id any
+---@param source string|{path: string} the picture's bytes, or where they are
+function D:submit(id, source) end
+-- What is finished, waiting up to `seconds` (default 0) for the first; an empty list when nothing is.
+---@param seconds? number
+---@return {id: any, pixels: daub.Array?, info: daub.PictureInfo?, error: string?, code: string?}[]|nil
+---@return string? message when interrupted
+---@return string? code
+function D:poll(seconds) end
+function D:pending() end ---@return integer submitted and not yet handed out
+function D:close() end   -- drops what is pending
+
+-- From the header alone, without a child and without limits: size as stored (before EXIF orientation).
+---@param bytes string a picture or its beginning
+---@return string|nil format
+---@return integer|string width_or_message
+---@return integer|string height_or_code
+function M.probe(bytes) end
+
+function M.sandbox() end ---@return "seccomp"|"limits" what confines the children here
+
+-- pixels: u8 {h, w} or {h, w, 1|3|4}. JPEG puts alpha on white. Misuse raises.
+function M.encode_png(pixels) end            ---@return string
+function M.encode_jpeg(pixels, quality) end  ---@return string quality 1..100, default 90
+function M.encode_webp(pixels, quality) end  ---@return string quality 1..100, default 85
+
+-- u8 or f32, {h, w} or {h, w, 1 … 4}; the same out. o: filter "box", "triangle", "mitchell" (default when shrinking),
+-- "catmullrom" (default otherwise), "lanczos3" (all threads); linear = true filters light instead of sRGB values (u8 only).
+function M.resize(pixels, width, height, o) end ---@return daub.Array
+
+-- Text to print, by libchafa: sixel, kitty, iTerm2 or half blocks, as the environment says. At most columns x rows cells.
+function M.terminal(pixels, columns, rows) end ---@return string
+
+-- Perceptual hash: 64-bit DCT hash of the 32x32 grey picture, 16 hex digits; and the number of bits two differ in.
+function M.phash(pixels) end ---@return string
+function M.phash_distance(a, b) end ---@return integer 0 … 64
+-- mean 0 … 255 a channel; stddev of the luma 0 … 127.5; flat: share of pixels in the most common colour of 4 bits a channel
+---@return {mean: number[], stddev: number, flat: number}
+function M.statistics(pixels) end
 
 return M
