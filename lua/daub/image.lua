@@ -1,0 +1,249 @@
+-- Pictures: load, change, save, show.
+--
+--     local image = require "daub.image"
+--     local x, info = image.load("me.jpg")              -- u8 {height, width, 3}, or nil, message, code
+--     image.save("cover.png", image.cover(x, 1500, 500))
+--     image.show(image.grid({ a, b, c, d }, { columns = 2, gap = 4 }))
+--
+-- Pixels are tensors u8 {height, width, 3}; arrays of daub.core.array are taken as well. f32 pixels are
+-- what networks see: -1 is black, 1 is white (to_float, from_float).
+local A = require "daub.core.array"
+local core = require "daub.core.image"
+
+local M = {}
+
+local function array(x, op)
+  local a = type(x) == "table" and x.array or x
+  if type(a) ~= "userdata" then
+    error(("image.%s: pixels expected, got %s"):format(op, type(x)), 3)
+  end
+  return a
+end
+
+local function wrap(a) return require("daub.tensor").wrap(a) end
+
+local function check_options(op, o, known)
+  for name in pairs(o or {}) do
+    if not (" " .. known .. " "):find(" " .. tostring(name) .. " ", 1, true) then
+      error(("image.%s: unknown option '%s' (options: %s)"):format(op, tostring(name), known), 3)
+    end
+  end
+  return o or {}
+end
+
+---Decodes a picture by its content, in a sandboxed process: JPEG, PNG, GIF, BMP, TGA or WebP.
+---@param bytes string
+---@param o? daub.DecodeOptions
+---@return daub.Tensor|nil pixels u8 {height, width, 3}
+---@return daub.PictureInfo|string info_or_message
+---@return string? code
+function M.decode(bytes, o)
+  local pixels, info, code = core.decode(bytes, o)
+  if not pixels then return nil, info, code end
+  return wrap(pixels), info
+end
+
+---Decodes a file.
+---@param path string
+---@param o? daub.DecodeOptions
+---@return daub.Tensor|nil pixels u8 {height, width, 3}
+---@return daub.PictureInfo|string info_or_message
+---@return string? code
+function M.load(path, o)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message, "io" end
+  local bytes, why = file:read((o and o.max_bytes or 64 * 2 ^ 20) + 1)
+  file:close()
+  if not bytes and why then return nil, path .. ": " .. why, "io" end
+  local pixels, info, code = M.decode(bytes or "", o)
+  if not pixels then return nil, path .. ": " .. info, code end
+  return pixels, info
+end
+
+---Format and stored size from the first bytes, without decoding.
+---@param bytes string
+---@return string|nil format
+---@return integer|string width_or_message
+---@return integer|string height_or_code
+function M.probe(bytes) return core.probe(bytes) end
+
+---f32 pixels in -1 … 1 of u8 pixels.
+---@param x daub.Tensor
+---@return daub.Tensor
+function M.to_float(x)
+  local a = A.cast(array(x, "to_float"), "f32")
+  return wrap(A.binary("sub", A.binary("mul", a, 2 / 255, a), 1, a))
+end
+
+local function to_u8(a)
+  if A.dtype(a) == "u8" then return a end
+  local y = A.binary("mul", A.cast(a, "f32"), 127.5)
+  A.binary("add", y, 128, y) -- 127.5 for the middle and 0.5 to round
+  A.binary("min", A.binary("max", y, 0, y), 255, y)
+  return A.cast(A.unary("floor", y, y), "u8")
+end
+
+---u8 pixels of f32 pixels in -1 … 1, rounded; what lies outside is cut off.
+---@param x daub.Tensor
+---@return daub.Tensor
+function M.from_float(x) return wrap(to_u8(array(x, "from_float"))) end
+
+local encoders = {
+  png = function(a) return core.encode_png(a) end,
+  jpeg = function(a, quality) return core.encode_jpeg(a, quality) end,
+  webp = function(a, quality) return core.encode_webp(a, quality) end,
+}
+encoders.jpg = encoders.jpeg
+
+---Encodes u8 or f32 (-1 … 1) pixels.
+---@param x daub.Tensor {height, width, 1|3|4}
+---@param format "png"|"jpeg"|"jpg"|"webp"
+---@param o? {quality: integer} 1 … 100, for JPEG (default 90) and WebP (default 85)
+---@return string
+function M.encode(x, format, o)
+  o = check_options("encode", o, "quality")
+  local encode = encoders[format]
+  if not encode then
+    error(("image.encode: 'png', 'jpeg' or 'webp' expected, got '%s'"):format(tostring(format)), 2)
+  end
+  return encode(A.contiguous(to_u8(array(x, "encode"))), o.quality)
+end
+
+---Saves a picture under a name that ends in .png, .jpg, .jpeg or .webp; the file is replaced as a whole.
+---@param path string
+---@param x daub.Tensor u8 or f32 (-1 … 1) {height, width, 1|3|4}
+---@param o? {quality: integer}
+---@return true|nil
+---@return string? message
+---@return string? code
+function M.save(path, x, o)
+  local extension = (path:match("%.([^./]+)$") or ""):lower()
+  if not encoders[extension] then
+    error(("image.save: a name ending in .png, .jpg or .webp expected, got '%s'"):format(path), 2)
+  end
+  return require("daub.core.system").write_file(path, M.encode(x, extension, o))
+end
+
+---Resizes to exactly width x height.
+---@param x daub.Tensor u8 or f32
+---@param width integer
+---@param height integer
+---@param o? {filter: "box"|"triangle"|"mitchell"|"catmullrom"|"lanczos3", linear: boolean}
+---@return daub.Tensor
+function M.resize(x, width, height, o)
+  return wrap(core.resize(array(x, "resize"), width, height, o))
+end
+
+local gravities = {
+  center = { 0.5, 0.5 }, top = { 0.5, 0 }, bottom = { 0.5, 1 }, left = { 0, 0.5 }, right = { 1, 0.5 },
+}
+
+-- The largest part of `a` with the shape width : height, as a view.
+local function cut(a, width, height, gravity)
+  local shape = A.shape(a)
+  local h, w = shape[1], shape[2]
+  local cw, ch = w, h
+  if w * height > h * width then
+    cw = math.max(1, math.floor(h * width / height + 0.5))
+  else
+    ch = math.max(1, math.floor(w * height / width + 0.5))
+  end
+  local x, y = math.floor((w - cw) * gravity[1] + 0.5), math.floor((h - ch) * gravity[2] + 0.5)
+  return A.narrow(A.narrow(a, 1, y + 1, ch), 2, x + 1, cw)
+end
+
+---Fills width x height with the picture: cuts the largest part of that shape and resizes it.
+---@param x daub.Tensor u8 or f32
+---@param width integer
+---@param height integer
+---@param o? {gravity: "center"|"top"|"bottom"|"left"|"right"|number[], filter: string, linear: boolean} gravity: which part stays, or {x, y} in 0 … 1
+---@return daub.Tensor
+function M.cover(x, width, height, o)
+  o = check_options("cover", o, "gravity filter linear")
+  local gravity = gravities[o.gravity or "center"] or o.gravity
+  if type(gravity) ~= "table" or not (tonumber(gravity[1]) and tonumber(gravity[2])) then
+    error("image.cover: gravity 'center', 'top', 'bottom', 'left', 'right' or {x, y} expected", 2)
+  end
+  local part = cut(array(x, "cover"), width, height, gravity)
+  return wrap(core.resize(part, width, height, { filter = o.filter, linear = o.linear }))
+end
+
+local function cells(list)
+  local out = {}
+  if type(list) == "table" and not list.array then
+    for i, x in ipairs(list) do out[i] = to_u8(array(x, "grid")) end
+  else
+    local all = to_u8(array(list, "grid"))
+    if A.ndim(all) ~= 4 then
+      error("image.grid: a list of pictures or pixels {n, height, width, 3} expected", 3)
+    end
+    for i = 1, A.shape(all)[1] do out[i] = A.select(all, 1, i) end
+  end
+  if #out == 0 then error("image.grid: no pictures", 3) end
+  return out
+end
+
+---Lays pictures out in rows, left to right; cells are as large as the largest picture.
+---@param list daub.Tensor[]|daub.Tensor pictures u8 or f32 (-1 … 1), or all in one {n, height, width, 3}
+---@param o? {columns: integer, gap: integer, background: integer[]} defaults: about square, 2 pixels, white {255, 255, 255}
+---@return daub.Tensor u8
+function M.grid(list, o)
+  o = check_options("grid", o, "columns gap background")
+  local pictures = cells(list)
+  local columns = math.min(#pictures, o.columns or math.ceil(math.sqrt(#pictures)))
+  if columns < 1 then error("image.grid: columns of 1 or more expected", 2) end
+  local gap, rows = o.gap or 2, math.ceil(#pictures / columns)
+  local height, width = 0, 0
+  for _, a in ipairs(pictures) do
+    local shape = A.shape(a)
+    height, width = math.max(height, shape[1]), math.max(width, shape[2])
+  end
+  local out = A.new({ rows * (height + gap) + gap, columns * (width + gap) + gap, 3 }, "u8")
+  A.copy_(out, A.from(o.background or { 255, 255, 255 }, { 3 }, "u8"))
+  for i, a in ipairs(pictures) do
+    local shape = A.shape(a)
+    local row, column = math.floor((i - 1) / columns), (i - 1) % columns
+    local y = gap + row * (height + gap) + math.floor((height - shape[1]) / 2)
+    local x = gap + column * (width + gap) + math.floor((width - shape[2]) / 2)
+    A.copy_(A.narrow(A.narrow(out, 1, y + 1, shape[1]), 2, x + 1, shape[2]), a)
+  end
+  return wrap(out)
+end
+
+---Text that shows a picture when printed to this terminal (sixel, kitty, iTerm2 or half blocks).
+---@param x daub.Tensor u8 or f32 (-1 … 1)
+---@param o? {columns: integer, rows: integer} at most so many character cells; default the terminal's width, 24 rows
+---@return string
+function M.text(x, o)
+  o = check_options("text", o, "columns rows")
+  local columns, rows = require("daub.core.system").terminal_size()
+  columns = o.columns or columns or 80
+  rows = o.rows or math.max(1, math.min(24, (rows or 25) - 1))
+  return core.terminal(A.contiguous(to_u8(array(x, "text"))), columns, rows)
+end
+
+---Shows a picture in the terminal.
+---@param x daub.Tensor u8 or f32 (-1 … 1)
+---@param o? {columns: integer, rows: integer}
+function M.show(x, o)
+  io.stdout:write(M.text(x, o), "\n")
+  io.stdout:flush()
+end
+
+---Perceptual hash: 16 hex digits; similar pictures differ in few bits.
+---@param x daub.Tensor u8
+---@return string
+function M.phash(x) return core.phash(array(x, "phash")) end
+
+---Bits in which two hashes differ, 0 … 64.
+---@param a string
+---@param b string
+---@return integer
+function M.phash_distance(a, b) return core.phash_distance(a, b) end
+
+---Mean colour, spread of the luma and share of the most common colour: to tell blank pictures.
+---@param x daub.Tensor u8
+---@return {mean: number[], stddev: number, flat: number}
+function M.statistics(x) return core.statistics(array(x, "statistics")) end
+
+return M
