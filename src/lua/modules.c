@@ -6,6 +6,7 @@
 static const luaL_Reg modules[] = {
     {"daub.core.array", luaopen_daub_core_array},
     {"daub.core.conv", luaopen_daub_core_conv},
+    {"daub.core.data", luaopen_daub_core_data},
     {"daub.core.http", luaopen_daub_core_http},
     {"daub.core.image", luaopen_daub_core_image},
     {"daub.core.sqlite", luaopen_daub_core_sqlite},

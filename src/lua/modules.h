@@ -6,6 +6,7 @@
 
 int luaopen_daub_core_array(lua_State *L);
 int luaopen_daub_core_conv(lua_State *L);
+int luaopen_daub_core_data(lua_State *L);
 int luaopen_daub_core_http(lua_State *L);
 int luaopen_daub_core_image(lua_State *L);
 int luaopen_daub_core_sqlite(lua_State *L);
