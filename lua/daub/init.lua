@@ -1,0 +1,31 @@
+-- The library's front door.
+--
+--     local daub = require "daub"
+--     daub.seed(42)
+--     local y = daub.no_grad(function() return net(x) end)
+local autograd = require "daub.autograd"
+local random = require "daub.tensor.random"
+local system = require "daub.core.system"
+
+local M = {}
+
+M.version = system.version()
+
+--- What runs here: {version, isa, threads, cores, blas, blas_core, libraries}.
+M.info = system.info
+
+--- Starts the default generator of random numbers anew.
+---@param n integer|string a string for seeds beyond 2^53
+M.seed = random.seed
+
+--- The default generator's place, to be saved in a checkpoint, and back: {seed, counter} as strings.
+M.rng_state, M.set_rng_state = random.state, random.set_state
+
+--- The number of threads, after setting it when n is given.
+M.threads = system.threads
+
+--- Runs f(...) without recording for gradients; returns what f returns.
+M.no_grad = autograd.no_grad
+M.enable_grad = autograd.enable_grad
+
+return M

@@ -1,0 +1,112 @@
+-- Functions of tensors that networks are made of, under PyTorch's names.
+--
+--     local F = require "daub.ops"
+--     local h = F.leaky_relu(F.conv2d(x, w, { stride = 2, padding = 1 }), 0.2)
+--     local loss = F.bce_with_logits(h, 1)
+--
+-- Images are {N, H, W, C}, convolution weights {kh, kw, in, out}. Everything is differentiable, any
+-- number of times. Files beside this one: ops/conv.lua, ops/norm.lua, ops/loss.lua.
+local autograd = require "daub.autograd"
+local class = require "daub.tensor.class"
+local options = require "daub.options"
+local tensor = require "daub.tensor"
+local reduce = require "daub.tensor.reduce"
+
+local methods, misuse, text = class.methods, options.misuse, options.shape
+
+local M = { where = tensor.where, cat = tensor.cat, stack = tensor.stack }
+for _, part in ipairs { "daub.ops.conv", "daub.ops.norm", "daub.ops.loss" } do
+  for name, f in pairs(require(part)) do M[name] = f end
+end
+
+-- What is a method already is here under the same name.
+for _, name in ipairs { "relu", "tanh", "sigmoid", "softplus", "abs", "exp", "log", "sqrt", "erf",
+  "flip", "flatten", "clamp", "logsumexp", "matmul" } do
+  M[name] = methods[name]
+end
+
+--- x where positive, slope * x elsewhere (slope 0.01 when left out).
+function M.leaky_relu(x, slope) return class.expect("leaky_relu", x):leaky_relu(slope) end
+
+--- x * sigmoid(x).
+function M.silu(x) return x * x:sigmoid() end
+
+--- alpha * (exp(x) - 1) below 0 (alpha 1 when left out).
+function M.elu(x, alpha)
+  local low = -(-x):relu() -- min(x, 0)
+  return tensor.where(x:gt(0), x, low:expm1() * (alpha or 1))
+end
+
+--- x times the normal distribution's function of x.
+---@param o? {approximate: "none"|"tanh"}
+function M.gelu(x, o)
+  o = options.check("gelu", o, { approximate = "none" })
+  options.choice("gelu", "approximate", o.approximate, { "none", "tanh" })
+  if o.approximate == "none" then return x * 0.5 * ((x * math.sqrt(0.5)):erf() + 1) end
+  local inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
+  return x * 0.5 * (inner:tanh() + 1)
+end
+
+--- x where positive, weight * x elsewhere; weight {1} or {C}.
+function M.prelu(x, weight)
+  return tensor.where(x:gt(0), x, x * weight)
+end
+
+--- exp(x) over its sum along dim (default the last).
+function M.softmax(x, dim) return M.log_softmax(x, dim):exp() end
+function M.log_softmax(x, dim) return x - x:logsumexp(dim or -1, true) end
+
+--- x times the transpose of w, plus bias.
+---@param x daub.Tensor {…, in}
+---@param w daub.Tensor {out, in}, as in PyTorch
+---@param bias? daub.Tensor {out}
+function M.linear(x, w, bias)
+  class.expect("linear", x, "x")
+  class.expect("linear", w, "the weight")
+  local xs, ws = x.shape, w.shape
+  if #ws ~= 2 or #xs < 1 or xs[#xs] ~= ws[2] then
+    misuse(("linear: x is %s, weight %s expects {…, %s}"):format(text(xs), text(ws),
+      tostring(ws[2])))
+  end
+  if bias and (#bias.shape ~= 1 or bias.shape[1] ~= ws[1]) then
+    misuse(("linear: bias is %s, expected {%d}"):format(text(bias.shape), ws[1]))
+  end
+  local rows = #xs == 2 and x or x:reshape { -1, ws[2] }
+  local y = reduce.product(rows, w, false, true)
+  if bias then y = y + bias end
+  if #xs == 2 then return y end
+  local shape = { unpack(xs) }
+  shape[#shape] = ws[1]
+  return y:reshape(shape)
+end
+
+--- Rows of `weight` {count, width} chosen by whole numbers from 1; any shape of idx.
+function M.embedding(idx, weight)
+  class.expect("embedding", idx, "the index")
+  local shape = { unpack(idx.shape) }
+  shape[#shape + 1] = weight.shape[2]
+  return weight:index_select(1, idx:reshape { -1 }):reshape(shape)
+end
+
+--- Whole numbers from 1 as rows of one 1 among 0s.
+function M.one_hot(idx, classes)
+  return tensor.eye(classes):index_select(1, idx:reshape { -1 })
+end
+
+--- Drops elements with probability p and scales the rest by 1 / (1 - p).
+---@param o? {p: number, training: boolean, generator: userdata}
+function M.dropout(x, o)
+  o = options.check("dropout", o, { p = 0.5, training = true, generator = options.none })
+  if type(o.p) ~= "number" or o.p < 0 or o.p > 1 then
+    misuse(("dropout: p is %s, expected a probability"):format(tostring(o.p)))
+  end
+  if not o.training or o.p == 0 then return x end
+  if o.p == 1 then return x * 0 end
+  local keep = autograd.no_grad(function()
+    local draw = x:rand_like { generator = o.generator, dtype = x.dtype }
+    return draw:ge(o.p):to(x.dtype) * (1 / (1 - o.p))
+  end)
+  return x * keep
+end
+
+return M

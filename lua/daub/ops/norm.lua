@@ -1,0 +1,167 @@
+-- Normalisation over pictures {…, C}: the last axis holds the channels.
+local A = require "daub.core.array"
+local autograd = require "daub.autograd"
+local class = require "daub.tensor.class"
+local options = require "daub.options"
+
+local wrap, record = class.wrap, autograd.record
+local misuse, text = options.misuse, options.shape
+
+local M = {}
+
+-- (x - mean) / sqrt(var + eps) over dims, from differentiable ops.
+local function standardise(x, dims, eps)
+  local away = x - x:mean(dims, true)
+  return away * (away:square():mean(dims, true) + eps):rsqrt()
+end
+
+local function affine(y, weight, bias)
+  if weight then y = y * weight end
+  return bias and y + bias or y
+end
+
+local function expect_channels(op, channels, named)
+  for name, t in pairs(named) do
+    if #t.shape ~= 1 or t.shape[1] ~= channels then
+      misuse(("%s: %s is %s, x has %d channels"):format(op, name, text(t.shape), channels))
+    end
+  end
+end
+
+-- The gradient of training-mode batch normalisation as a graph of its own.
+local function batch_norm_gradient(x, g, weight, eps)
+  local dims = {}
+  for i = 1, #x.shape - 1 do dims[i] = i end
+  local away = x - x:mean(dims, true)
+  local scale = (away:square():mean(dims, true) + eps):rsqrt()
+  local y = away * scale
+  local gw = weight and g * weight or g
+  local dx = scale * (gw - gw:mean(dims, true) - y * (gw * y):mean(dims, true))
+  return dx, weight and (g * y):sum(dims), g:sum(dims)
+end
+
+-- Normalises by the batch's own statistics: the core's fused loops, forward and backward; a graph of
+-- the gradient is made of plain ops.
+local function batch_norm_train(x, weight, bias, eps)
+  local y, mean, invstd = A.batch_norm(x.array, weight and weight.array, bias and bias.array, eps)
+  local out = record(wrap(y), "batch_norm", { x, weight or false, bias or false },
+    function(g, need)
+      if autograd.enabled() then return batch_norm_gradient(x, g, weight, eps) end
+      local dx, dw, db = A.batch_norm_backward(x.array, g.array, weight and weight.array, mean,
+        invstd)
+      return wrap(dx), need[2] and wrap(dw), need[3] and wrap(db)
+    end, { x, weight or false })
+  return out, wrap(mean), wrap(invstd)
+end
+
+-- Moves running statistics towards the batch's; the variance there is divided by n - 1.
+local function update_running(running_mean, running_var, mean, invstd, o)
+  local n = o.count
+  autograd.no_grad(function()
+    local var = (invstd:square():reciprocal() - o.eps):clamp(0)
+    running_mean:lerp_(mean, o.momentum)
+    running_var:lerp_(var * (n / math.max(n - 1, 1)), o.momentum)
+  end)
+end
+
+local batch_defaults = { weight = options.none, bias = options.none, training = false,
+  momentum = 0.1, eps = 1e-5 }
+
+--- Batch normalisation over all axes but the last.
+---@param x daub.Tensor {…, C}
+---@param running_mean daub.Tensor|nil {C}; with running_var changed in place when training
+---@param running_var daub.Tensor|nil {C}
+---@param o? {weight: daub.Tensor, bias: daub.Tensor, training: boolean, momentum: number, eps: number}
+function M.batch_norm(x, running_mean, running_var, o)
+  o = options.check("batch_norm", o, batch_defaults)
+  class.expect("batch_norm", x, "x")
+  local channels = x.shape[#x.shape] or 0
+  expect_channels("batch_norm", channels, { weight = o.weight, bias = o.bias,
+    running_mean = running_mean, running_var = running_var })
+  if o.training then
+    local count = x:numel() / math.max(channels, 1)
+    if count < 2 then
+      misuse(("batch_norm: x is %s, training needs more than one value per channel"):format(
+        text(x.shape)))
+    end
+    local y, mean, invstd = batch_norm_train(x, o.weight, o.bias, o.eps)
+    if running_mean then
+      o.count = count
+      update_running(running_mean, running_var, mean, invstd, o)
+    end
+    return y
+  end
+  if not running_mean or not running_var then
+    misuse("batch_norm: without training it needs running_mean and running_var")
+  end
+  local scale = (running_var + o.eps):rsqrt()
+  if o.weight then scale = scale * o.weight end
+  local shift = -(running_mean * scale)
+  if o.bias then shift = shift + o.bias end
+  return x * scale + shift
+end
+
+--- Normalises each picture over its places and each of `groups` runs of channels.
+---@param x daub.Tensor {N, …, C}
+---@param groups integer
+---@param o? {weight: daub.Tensor, bias: daub.Tensor, eps: number}
+function M.group_norm(x, groups, o)
+  o = options.check("group_norm", o, { weight = options.none, bias = options.none, eps = 1e-5 })
+  local shape = class.expect("group_norm", x, "x").shape
+  local channels = shape[#shape]
+  expect_channels("group_norm", channels, { weight = o.weight, bias = o.bias })
+  if #shape < 2 or channels % groups ~= 0 then
+    misuse(("group_norm: x %s cannot be split into %d groups of channels"):format(text(shape),
+      groups))
+  end
+  local places = x:numel() / (shape[1] * channels)
+  local y = standardise(x:reshape { shape[1], places, groups, channels / groups }, { 2, 4 }, o.eps)
+  return affine(y:reshape(shape), o.weight, o.bias)
+end
+
+--- Normalises each channel of each picture over its places.
+---@param x daub.Tensor {N, H, W, C}
+---@param o? {weight: daub.Tensor, bias: daub.Tensor, eps: number}
+function M.instance_norm(x, o)
+  o = options.check("instance_norm", o, { weight = options.none, bias = options.none, eps = 1e-5 })
+  local shape = class.expect("instance_norm", x, "x").shape
+  if #shape ~= 4 then
+    misuse(("instance_norm: x is %s, expected {N, H, W, C}"):format(text(shape)))
+  end
+  expect_channels("instance_norm", shape[4], { weight = o.weight, bias = o.bias })
+  if shape[2] * shape[3] < 2 then
+    misuse(("instance_norm: x is %s, expected more than one place per channel"):format(text(shape)))
+  end
+  return affine(standardise(x, { 2, 3 }, o.eps), o.weight, o.bias)
+end
+
+--- Normalises over the last #shape axes.
+---@param shape integer[]
+---@param o? {weight: daub.Tensor, bias: daub.Tensor, eps: number}
+function M.layer_norm(x, shape, o)
+  o = options.check("layer_norm", o, { weight = options.none, bias = options.none, eps = 1e-5 })
+  local dims = {}
+  for i = 1, #shape do
+    dims[i] = -i
+    if x.shape[#x.shape - #shape + i] ~= shape[i] then
+      misuse(("layer_norm: x is %s, expected it to end in %s"):format(text(x.shape), text(shape)))
+    end
+  end
+  return affine(standardise(x, dims, o.eps), o.weight, o.bias)
+end
+
+--- Each place's channels divided by their root mean square (Karras et al. 2018).
+---@param o? {eps: number}
+function M.pixel_norm(x, o)
+  o = options.check("pixel_norm", o, { eps = 1e-8 })
+  return x * (x:square():mean(-1, true) + o.eps):rsqrt()
+end
+
+--- Each vector along dim divided by its p-norm, or by eps where that is larger.
+---@param o? {p: number, dim: integer, eps: number} dim defaults to the last
+function M.normalize(x, o)
+  o = options.check("normalize", o, { p = 2, dim = -1, eps = 1e-12 })
+  return x / x:norm(o.dim, true, { p = o.p }):clamp(o.eps)
+end
+
+return M

@@ -1,0 +1,167 @@
+-- Options tables and misuse: how every public function says what it expected.
+--
+--     local defaults = { stride = 1, padding = 0 }
+--     function M.conv2d(x, w, o)
+--       o = options.check("conv2d", o, defaults)      -- unknown names raise and name the nearest
+--       if bad then options.misuse("conv2d: x has 3 channels, weight {4, 4, 5, 8} expects 5") end
+--
+-- A misuse is raised at the first caller outside this library and names the layers being run.
+local M = {}
+
+local library = debug.getinfo(1, "S").source:match("^(@.*[/\\])") or "@"
+local layer_calls = {} -- functions whose first local is the layer they run (nn.Module's __call)
+
+--- Edit distance with swaps of neighbours counted once (optimal string alignment).
+local function distance(a, b)
+  local rows = { [0] = {} }
+  for j = 0, #b do rows[0][j] = j end
+  for i = 1, #a do
+    rows[i] = { [0] = i }
+    for j = 1, #b do
+      local same = a:byte(i) == b:byte(j)
+      local d = math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1,
+        rows[i - 1][j - 1] + (same and 0 or 1))
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        d = math.min(d, rows[i - 2][j - 2] + 1)
+      end
+      rows[i][j] = d
+    end
+  end
+  return rows[#a][#b]
+end
+
+--- The name in `names` most like `name`, or nil when none is near.
+---@param name string
+---@param names string[]
+---@return string|nil
+function M.nearest(name, names)
+  local best, best_distance
+  local lower = name:lower()
+  for _, candidate in ipairs(names) do
+    local d = candidate:lower() == lower and 0 or distance(lower, candidate:lower())
+    if #lower >= 3 and candidate:lower():find(lower, 1, true) then d = math.min(d, 1) end
+    if not best or d < best_distance or (d == best_distance and candidate < best) then
+      best, best_distance = candidate, d
+    end
+  end
+  if best and best_distance <= math.max(1, math.floor(math.max(#name, 4) / 2)) then return best end
+  return nil
+end
+
+local function sorted_keys(t)
+  local names = {}
+  for name in pairs(t) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  return names
+end
+M.sorted_keys = sorted_keys
+
+--- `" (did you mean X?)"`, or the names there are when none is near.
+---@param name any
+---@param known table map of known names, or a list of them
+function M.hint(name, known)
+  local names = #known > 0 and known or sorted_keys(known)
+  local near = type(name) == "string" and M.nearest(name, names)
+  if near then return " (did you mean " .. near .. "?)" end
+  if #names == 0 then return "" end
+  return " (there are: " .. table.concat(names, ", ") .. ")"
+end
+
+--- Declares a function that runs a layer, so that misuse below it names the layer.
+function M.runs_layer(f) layer_calls[f] = true end
+
+local function layers_running()
+  local names, level = {}, 3
+  while true do
+    local frame = debug.getinfo(level, "f")
+    if not frame then break end
+    if layer_calls[frame.func] then
+      local _, layer = debug.getlocal(level, 1)
+      names[#names + 1] = layer:describe()
+    end
+    level = level + 1
+  end
+  if #names == 0 then return "" end
+  if #names > 2 then names = { names[1], names[#names] } end -- the layer and the network
+  return " (in " .. table.concat(names, " of ") .. ")"
+end
+
+--- Raises `message` with the position of the first caller outside the library.
+function M.misuse(message)
+  local where, level = "", 2
+  while true do
+    local frame = debug.getinfo(level, "Sl")
+    if not frame then break end
+    if frame.what ~= "C" and frame.source:sub(1, #library) ~= library then
+      where = frame.short_src .. ":" .. frame.currentline .. ": "
+      break
+    end
+    level = level + 1
+  end
+  error(where .. message .. layers_running(), 0)
+end
+
+-- The bindings of the C modules raise their errors through the same function (lx_check).
+debug.getregistry()["daub.misuse"] = M.misuse
+
+--- Checks that `given` holds only names of `defaults` and fills in what is missing.
+--- A default of `M.none` stands for nil, `M.required` for an option that must be given.
+---@param op string
+---@param given table|nil
+---@param defaults table<string, any>
+---@return table options a new table
+function M.check(op, given, defaults)
+  local o = {}
+  if given ~= nil then
+    if type(given) ~= "table" then
+      M.misuse(("%s: expected a table of options, got %s"):format(op, type(given)))
+    end
+    for name, value in pairs(given) do
+      if defaults[name] == nil then
+        M.misuse(("%s: unknown option %s%s"):format(op, tostring(name), M.hint(name, defaults)))
+      end
+      o[name] = value
+    end
+  end
+  for name, value in pairs(defaults) do
+    if o[name] == nil and value ~= M.none then
+      if value == M.required then
+        M.misuse(("%s: option %s is required"):format(op, name))
+      end
+      o[name] = value
+    end
+  end
+  return o
+end
+M.none = setmetatable({}, { __tostring = function() return "none" end })
+M.required = setmetatable({}, { __tostring = function() return "required" end })
+
+--- `value` when it is one of `choices`; otherwise raises, naming the nearest.
+function M.choice(op, option, value, choices)
+  for _, c in ipairs(choices) do
+    if c == value then return value end
+  end
+  return M.misuse(("%s: %s is %s%s"):format(op, option, tostring(value), M.hint(value, choices)))
+end
+
+--- A number or a pair {h, w} as two whole numbers >= `least`.
+function M.pair(op, option, value, least)
+  local a, b = value, value
+  if type(value) == "table" and #value == 2 then a, b = value[1], value[2] end
+  if type(a) ~= "number" or type(b) ~= "number" or a % 1 ~= 0 or b % 1 ~= 0
+    or a < least or b < least then
+    local text = type(value) == "table" and M.shape(value) or tostring(value)
+    M.misuse(("%s: %s is %s, expected a whole number or a pair of them, at least %d")
+      :format(op, option, text, least))
+  end
+  return a, b
+end
+
+--- A shape as text: {2, 3}.
+function M.shape(shape)
+  local parts = {}
+  for i, n in ipairs(shape) do parts[i] = tostring(n) end
+  return "{" .. table.concat(parts, ", ") .. "}"
+end
+
+return M
