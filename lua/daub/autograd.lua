@@ -4,10 +4,11 @@
 --     y:backward()                                              -- fills x.grad of every leaf x
 --     local g = autograd.grad(y, x, { create_graph = true })    -- g can be differentiated again
 --
--- A node is a plain table: {name, edges = nodes of its inputs (or false), backward = function(g, need),
--- saved, versions}. A leaf that requires grad is a node with `leaf` and no edges. backward(g, need)
--- returns one gradient per input (nil or false where need[i] is false or there is none); it is made
--- of differentiable ops, so running it with recording on gives the graph of the gradient.
+-- A node is a plain table: {name, edges = nodes of its inputs (or false), backward = function(g,
+-- need), saved, versions}. A leaf that requires grad is a node with `leaf` and no edges.
+-- backward(g, need) returns one gradient per input (nil or false where need[i] is false or there is
+-- none); it is made of differentiable ops, so running it with recording on gives the graph of the
+-- gradient.
 local options = require "daub.options"
 
 local M = {}
@@ -131,8 +132,8 @@ end
 local function paths(order, targets)
   local wanted = {}
   for _, node in ipairs(order) do
-    local w = false
-    if targets then w = targets[node] or false else w = node.leaf ~= nil end
+    local w = node.leaf ~= nil
+    if targets then w = targets[node] or false end
     local edges = node.edges
     for i = 1, #edges do
       if w then break end
@@ -246,13 +247,14 @@ end
 --- Gradients of the sum of `outputs` with respect to `inputs`; leaves' `grad` stay as they are.
 ---@param outputs daub.Tensor|daub.Tensor[]
 ---@param inputs daub.Tensor|daub.Tensor[]
----@param o? {create_graph: boolean, retain_graph: boolean, grad_outputs: daub.Tensor|daub.Tensor[], allow_unused: boolean}
+---@param o? table create_graph, retain_graph (default create_graph), allow_unused: boolean;
+--- grad_outputs: the gradients of outputs that are not one number
 ---@return daub.Tensor|daub.Tensor[] a tensor for a tensor, a list for a list
 function M.grad(outputs, inputs, o)
   o = options.check("grad", o, { retain_graph = options.none, create_graph = false,
     grad_outputs = options.none, allow_unused = false })
-  local outs, ins, many = as_list(outputs), as_list(inputs)
-  many = select(2, as_list(inputs))
+  local outs = as_list(outputs)
+  local ins, many = as_list(inputs)
   local given = o.grad_outputs and as_list(o.grad_outputs) or {}
   local roots, seeds, targets = {}, {}, {}
   for i, y in ipairs(outs) do
@@ -290,7 +292,7 @@ local function compare(value, x, gradient, o)
     p[k] = before
     local numeric = (above - below) / (2 * o.eps)
     local off = math.abs(numeric - g[k + 1])
-    if not (off <= o.atol + o.rtol * math.abs(numeric)) then
+    if off > o.atol + o.rtol * math.abs(numeric) or off ~= off then
       return ("element %d: differences give %.8g, the gradient says %.8g")
         :format(k + 1, numeric, g[k + 1])
     end
@@ -310,7 +312,7 @@ local check_defaults = { order = 1, eps = 1e-6, rtol = 1e-5, atol = 1e-6 }
 --- Checks gradients of f by finite differences.
 ---@param f fun(...): daub.Tensor of the inputs, deterministic
 ---@param inputs daub.Tensor|daub.Tensor[] f64, contiguous leaves that require grad
----@param o? {order: 1|2, eps: number, rtol: number, atol: number} order 2: gradients of gradients too
+---@param o? table order: 1, or 2 for gradients of gradients too; eps, rtol, atol: numbers
 ---@return boolean ok, string? message
 function M.check(f, inputs, o)
   o = options.check("check", o, check_defaults)

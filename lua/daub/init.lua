@@ -18,7 +18,8 @@ M.info = system.info
 ---@param n integer|string a string for seeds beyond 2^53
 M.seed = random.seed
 
---- The default generator's place, to be saved in a checkpoint, and back: {seed, counter} as strings.
+--- The default generator's place, to be saved in a checkpoint, and back: {seed, counter} as
+--- strings.
 M.rng_state, M.set_rng_state = random.state, random.set_state
 
 --- The number of threads, after setting it when n is given.

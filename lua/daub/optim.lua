@@ -3,8 +3,8 @@
 --     local opt = optim.Adam(net:parameters(), { lr = 2e-4, betas = { 0.5, 0.999 } })
 --     opt:zero_grad(); loss:backward(); opt:step()
 --
--- opt.options.lr may be changed between steps. A parameter whose grad is nil is left alone. Each step is
--- one fused pass of the core per parameter.
+-- opt.options.lr may be changed between steps. A parameter whose grad is nil is left alone. Each
+-- step is one fused pass of the core per parameter.
 local A = require "daub.core.array"
 local autograd = require "daub.autograd"
 local class = require "daub.tensor.class"

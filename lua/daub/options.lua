@@ -6,47 +6,12 @@
 --       if bad then options.misuse("conv2d: x has 3 channels, weight {4, 4, 5, 8} expects 5") end
 --
 -- A misuse is raised at the first caller outside this library and names the layers being run.
+local nearest = require "daub.nearest"
+
 local M = {}
 
 local library = debug.getinfo(1, "S").source:match("^(@.*[/\\])") or "@"
 local layer_calls = {} -- functions whose first local is the layer they run (nn.Module's __call)
-
---- Edit distance with swaps of neighbours counted once (optimal string alignment).
-local function distance(a, b)
-  local rows = { [0] = {} }
-  for j = 0, #b do rows[0][j] = j end
-  for i = 1, #a do
-    rows[i] = { [0] = i }
-    for j = 1, #b do
-      local same = a:byte(i) == b:byte(j)
-      local d = math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1,
-        rows[i - 1][j - 1] + (same and 0 or 1))
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        d = math.min(d, rows[i - 2][j - 2] + 1)
-      end
-      rows[i][j] = d
-    end
-  end
-  return rows[#a][#b]
-end
-
---- The name in `names` most like `name`, or nil when none is near.
----@param name string
----@param names string[]
----@return string|nil
-function M.nearest(name, names)
-  local best, best_distance
-  local lower = name:lower()
-  for _, candidate in ipairs(names) do
-    local d = candidate:lower() == lower and 0 or distance(lower, candidate:lower())
-    if #lower >= 3 and candidate:lower():find(lower, 1, true) then d = math.min(d, 1) end
-    if not best or d < best_distance or (d == best_distance and candidate < best) then
-      best, best_distance = candidate, d
-    end
-  end
-  if best and best_distance <= math.max(1, math.floor(math.max(#name, 4) / 2)) then return best end
-  return nil
-end
 
 local function sorted_keys(t)
   local names = {}
@@ -61,9 +26,9 @@ M.sorted_keys = sorted_keys
 ---@param known table map of known names, or a list of them
 function M.hint(name, known)
   local names = #known > 0 and known or sorted_keys(known)
-  local near = type(name) == "string" and M.nearest(name, names)
+  local near = type(name) == "string" and nearest.of(name, names)
   if near then return " (did you mean " .. near .. "?)" end
-  if #names == 0 then return "" end
+  if #names == 0 or #names > 20 then return "" end
   return " (there are: " .. table.concat(names, ", ") .. ")"
 end
 

@@ -6,6 +6,14 @@
 
 void lx_check(lua_State *L, daub_status status) {
     if (status == DAUB_OK) return;
+    if (status == DAUB_INVALID) {
+        // lua/daub/options.lua names the caller outside the library and the layers being run
+        lua_getfield(L, LUA_REGISTRYINDEX, "daub.misuse");
+        if (lua_isfunction(L, -1)) {
+            lua_pushstring(L, daub_error_message());
+            lua_call(L, 1, 0); // raises
+        }
+    }
     luaL_error(L, "%s", daub_error_message());
 }
 

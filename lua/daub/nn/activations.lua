@@ -24,7 +24,7 @@ for name, spec in pairs {
     function cls:forward(x) return f(x, self.value) end
     function cls:details() return tostring(self.value) end
   else
-    function cls:forward(x) return f(x) end
+    function cls.forward(_, x) return f(x) end
   end
   M[name] = cls
 end

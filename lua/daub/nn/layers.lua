@@ -95,7 +95,8 @@ M.Conv2d.details = conv_details
 ---@param inputs integer
 ---@param outputs integer
 ---@param kernel integer|integer[]
----@param o? {stride: integer|integer[], padding: integer|integer[], output_padding: integer|integer[], groups: integer, bias: boolean}
+---@param o? table stride: whole number or pair, padding: whole number or pair, output_padding:
+--- whole number or pair, groups: integer, bias: boolean
 M.ConvTranspose2d = class "ConvTranspose2d"
 function M.ConvTranspose2d:init(inputs, outputs, kernel, o)
   o = options.check("ConvTranspose2d", o, { stride = 1, padding = 0, output_padding = 0,

@@ -60,7 +60,7 @@ end
 --- A tensor as a parameter: it requires grad.
 function M.Parameter(t) return t:requires_grad_() end
 
-function Module:init() end
+function Module.init() end
 
 function Module:forward()
   options.misuse(self.type_name .. ": has no forward")
@@ -87,7 +87,8 @@ function Module:forget(name)
   rawset(self, name, nil)
 end
 
--- Calls visit(full name, value, kind, owner, name) for everything kept, children after their parents.
+-- Calls visit(full name, value, kind, owner, name) for everything kept, children after their
+-- parents.
 local function walk(self, prefix, visit)
   for _, name in ipairs(self._names) do
     local value, kind = rawget(self, name), self._kinds[name]
@@ -224,7 +225,7 @@ function Module:count_parameters()
 end
 
 --- What stands in the brackets when a layer is printed; layers override it.
-function Module:details() return "" end
+function Module.details() return "" end
 
 function Module:describe() return self.type_name .. "(" .. self:details() .. ")" end
 

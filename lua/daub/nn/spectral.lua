@@ -1,5 +1,5 @@
--- Spectral normalisation (Miyato et al. 2018): a weight divided by its largest singular value, which
--- a power iteration follows while training. As torch.nn.utils.spectral_norm.
+-- Spectral normalisation (Miyato et al. 2018): a weight divided by its largest singular value,
+-- which a power iteration follows while training. As torch.nn.utils.spectral_norm.
 local autograd = require "daub.autograd"
 local F = require "daub.ops"
 local module = require "daub.nn.module"

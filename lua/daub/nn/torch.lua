@@ -1,11 +1,12 @@
 -- Weights in PyTorch's layout and names, to carry them there and back.
 --
---     safetensors.save("g.safetensors", nn.torch.state(G))    -- torch: net.load_state_dict(load_file(…))
+--     safetensors.save("g.safetensors", nn.torch.state(G))   -- there: load_state_dict(load_file(…))
 --     nn.torch.load_state(G, safetensors.load("from_torch.safetensors"))
 --
--- Convolution weights {kh, kw, in, out} are (out, in, kh, kw) there, in both directions of Conv2d and
--- ConvTranspose2d; Sequential counts from 0 there. A Linear that follows a Flatten of a picture sees
--- its inputs in another order in PyTorch (C, H, W): only the network's author can know, so it stays.
+-- Convolution weights {kh, kw, in, out} are (out, in, kh, kw) there, in both directions of Conv2d
+-- and ConvTranspose2d; Sequential counts from 0 there. A Linear that follows a Flatten of a picture
+-- sees its inputs in another order in PyTorch (C, H, W): only the network's author can know, so it
+-- stays.
 local options = require "daub.options"
 
 local M = {}
@@ -45,16 +46,14 @@ end
 --- Copies a state in PyTorch's names and layout into the module. Raises as load_state does.
 ---@param state table<string, daub.Tensor>
 function M.load_state(module, state)
-  local own, known = {}, {}
-  local renamed = {}
-  for name in pairs(module:state()) do own[#own + 1] = name end
-  local places = {}
-  for name, t in pairs(module:state()) do places[t.array:pointer()] = name end
+  local known, renamed, places = {}, {}, {}
+  for name, t in module:named_parameters() do places[t] = name end
+  for name, t in module:named_buffers() do places[t] = name end
   walk(module, "", function(name, t, convolution)
     local given = state[name]
     known[name] = true
     if given and convolution and #given.shape == 4 then given = given:permute { 3, 4, 2, 1 } end
-    renamed[places[t.array:pointer()]] = given
+    renamed[places[t]] = given
   end)
   for _, name in ipairs(options.sorted_keys(state)) do
     if not known[name] then renamed[name] = state[name] end

@@ -81,7 +81,8 @@ local conv_defaults = { bias = options.none, stride = 1, padding = 0, groups = 1
 --- Convolution. Sizes: OH = floor((H + 2 * padding - kh) / stride) + 1.
 ---@param x daub.Tensor {N, H, W, C}
 ---@param w daub.Tensor {kh, kw, C / groups, O}
----@param o? {bias: daub.Tensor, stride: integer|integer[], padding: integer|integer[], groups: integer}
+---@param o? table bias: daub.Tensor, stride: whole number or pair, padding: whole number or pair,
+--- groups: integer
 ---@return daub.Tensor y {N, OH, OW, O}
 function M.conv2d(x, w, o)
   o = options.check("conv2d", o, conv_defaults)
@@ -106,7 +107,8 @@ local transpose_defaults = { bias = options.none, stride = 1, padding = 0, outpu
 --- axis is the input. OH = (H - 1) * stride - 2 * padding + kh + output_padding.
 ---@param x daub.Tensor {N, H, W, C}
 ---@param w daub.Tensor {kh, kw, O / groups, C}
----@param o? {bias: daub.Tensor, stride: integer|integer[], padding: integer|integer[], output_padding: integer|integer[], groups: integer}
+---@param o? table bias: daub.Tensor, stride: whole number or pair, padding: whole number or pair,
+--- output_padding: whole number or pair, groups: integer
 ---@return daub.Tensor y {N, OH, OW, O}
 function M.conv_transpose2d(x, w, o)
   local op = "conv_transpose2d"
@@ -152,7 +154,8 @@ end
 --- Means of windows.
 ---@param x daub.Tensor {N, H, W, C}
 ---@param kernel integer|integer[]
----@param o? {stride: integer|integer[], padding: integer|integer[], count_include_pad: boolean} stride defaults to kernel
+---@param o? table stride: whole number or pair, padding: whole number or pair, count_include_pad:
+--- boolean; stride defaults to kernel
 function M.avg_pool2d(x, kernel, o)
   o = options.check("avg_pool2d", o, { stride = options.none, padding = 0,
     count_include_pad = true })
@@ -205,7 +208,8 @@ end
 
 --- Another size, by the nearest or by bilinear interpolation (PyTorch's rules).
 ---@param x daub.Tensor {N, H, W, C}
----@param o {size: integer|integer[], scale_factor: number|number[], mode: "nearest"|"bilinear", align_corners: boolean}
+---@param o table size: whole number or pair, scale_factor: number|number[], mode:
+--- "nearest"|"bilinear", align_corners: boolean
 function M.interpolate(x, o)
   o = options.check("interpolate", o, { size = options.none, scale_factor = options.none,
     mode = "nearest", align_corners = false })

@@ -40,8 +40,8 @@ local function batch_norm_gradient(x, g, weight, eps)
   return dx, weight and (g * y):sum(dims), g:sum(dims)
 end
 
--- Normalises by the batch's own statistics: the core's fused loops, forward and backward; a graph of
--- the gradient is made of plain ops.
+-- Normalises by the batch's own statistics: the core's fused loops, forward and backward; a graph
+-- of the gradient is made of plain ops.
 local function batch_norm_train(x, weight, bias, eps)
   local y, mean, invstd = A.batch_norm(x.array, weight and weight.array, bias and bias.array, eps)
   local out = record(wrap(y), "batch_norm", { x, weight or false, bias or false },
@@ -71,7 +71,7 @@ local batch_defaults = { weight = options.none, bias = options.none, training = 
 ---@param x daub.Tensor {…, C}
 ---@param running_mean daub.Tensor|nil {C}; with running_var changed in place when training
 ---@param running_var daub.Tensor|nil {C}
----@param o? {weight: daub.Tensor, bias: daub.Tensor, training: boolean, momentum: number, eps: number}
+---@param o? table weight, bias: daub.Tensor; training: boolean; momentum, eps: number
 function M.batch_norm(x, running_mean, running_var, o)
   o = options.check("batch_norm", o, batch_defaults)
   class.expect("batch_norm", x, "x")

@@ -125,8 +125,7 @@ local function define_unary(name, saves, gradient)
     local y = wrap(A.unary(name, x.array))
     if not autograd.enabled() then return y end
     local inputs = { x }
-    local s = saves == "x" and x or saves == "y" and y or nil
-    x = nil
+    local s = saves == "x" and x or saves == "y" and y or nil -- and nothing else is kept alive
     return record(y, name, inputs, function(g) return gradient(g, s) end, { s })
   end
 end
@@ -160,8 +159,8 @@ define_unary("round", nil, zero)
 define_unary("trunc", nil, zero)
 Tensor.__unm = function(x) return methods.neg(x) end
 
--- Piecewise linear: the gradient is a linear map of g, its own transpose. It reads the result's sign
--- (the argument's, where slope is negative), so that the argument need not be kept.
+-- Piecewise linear: the gradient is a linear map of g, its own transpose. It reads the result's
+-- sign (the argument's, where slope is negative), so that the argument need not be kept.
 local function sloped(name, x, array, slope)
   local y = wrap(array)
   local sign = slope >= 0 and y or x

@@ -1,7 +1,8 @@
 -- The tensor itself: one core array and, when a gradient is asked for, the node that made it.
 --
--- Fields: array (daub.Array), requires_grad, node (false for leaves), grad (leaves, after backward),
--- shape and dtype (read on first use). Everything else is a method; the files beside this one add them.
+-- Fields: array (daub.Array), requires_grad, node (false for leaves), grad (leaves, after
+-- backward), shape and dtype (read on first use). Everything else is a method; the files beside
+-- this one add them.
 local A = require "daub.core.array"
 local autograd = require "daub.autograd"
 local options = require "daub.options"

@@ -1,8 +1,9 @@
 -- Methods whose name ends in _ change their tensor in place.
 --
--- Under no_grad, or when no gradient is involved, the memory itself changes. In the graph the tensor
--- gets new memory and a new node, so what was computed from it before keeps its own; a backward that
--- needed the old values says so. Leaves that require grad, and memory shared with views, are refused.
+-- Under no_grad, or when no gradient is involved, the memory itself changes. In the graph the
+-- tensor gets new memory and a new node, so what was computed from it before keeps its own; a
+-- backward that needed the old values says so. Leaves that require grad, and memory shared with
+-- views, are refused.
 local A = require "daub.core.array"
 local autograd = require "daub.autograd"
 local options = require "daub.options"

@@ -31,7 +31,8 @@ local function collect(array, depth, picked, values)
   return rows
 end
 
--- One number format for all: whole numbers, or four places, or an exponent where those lose too much.
+-- One number format for all: whole numbers, or four places, or an exponent where those lose too
+-- much.
 local function formatter(values)
   local whole, largest, smallest = true, 0, math.huge
   for _, v in ipairs(values) do
