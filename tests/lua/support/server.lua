@@ -1,11 +1,14 @@
---- Starts a fixture server (tests/fixtures/NAME) for a test and stops it for certain: a fixture prints its
---- port on its first line and ends when its standard input does, and that ends with this process at the latest.
+--- Starts a fixture server (tests/fixtures/NAME) for a test and stops it for certain: a fixture
+--- prints its port on its first line and ends when its standard input does, and that ends with this
+--- process at the latest.
 ---
 ---     local server = require "support.server"
 ---     local s = server.start("http_server.py")
 ---     http.get(s.url .. "/echo")
 ---     s:stop()
 local M = {}
+
+local tests = debug.getinfo(1, "S").source:match("^@(.*)/lua/support/")
 
 local Server = {}
 Server.__index = Server
@@ -30,7 +33,7 @@ end
 ---@return {url: string, port: integer, stop: fun(self)}
 function M.start(name, arguments, o)
   local pipe = os.tmpname()
-  local words = { "exec /usr/bin/python3", quote(DAUB_TESTS .. "/fixtures/" .. name) }
+  local words = { "exec /usr/bin/python3", quote(tests .. "/fixtures/" .. name) }
   for _, a in ipairs(arguments or {}) do words[#words + 1] = quote(a) end
   words[#words + 1] = ">" .. quote(pipe)
   assert(os.execute(("rm -f %s && mkfifo %s"):format(quote(pipe), quote(pipe))) == 0)
