@@ -1,4 +1,4 @@
--- The command line of a recipe: one declared table of options gives parsing, --help and error messages.
+-- The command line of a recipe: one declared table of options gives parsing, --help and errors.
 --
 --     local cli = require "daub.cli"
 --     local o = cli.parse(arg, {
@@ -6,15 +6,16 @@
 --       positional = { {"collection", help = "folder of a collection"} },
 --       options = {
 --         {"out", type = "path", value = "PNG", required = true, help = "where the sheet goes"},
---         {"columns", type = "integer", value = "N", default = 8, min = 1, help = "pictures in a row"},
+--         {"columns", type = "integer", value = "N", default = 8, help = "pictures in a row"},
 --       },
 --     })
 --     local report = cli.reporter(o)
 --
--- Types: flag, string, path, integer, number, size ("192x64" gives {width = 192, height = 64}), pair
--- ("KEY=VALUE" gives {key = , value = }), choice (of `choices`). `repeated = true` gives a list, empty
--- when the option is absent. `follows = "from"` attaches a value to the last --from before it: then
--- o.from[i] = {value = …, api = …}. Dashes in names become underscores in the result.
+-- Types: flag, string, path, integer, number (both with min and max), size ("192x64" gives
+-- {width = 192, height = 64}), pair ("KEY=VALUE" gives {key = , value = }), choice (of `choices`).
+-- `repeated = true` gives a list, empty when the option is absent. `follows = "from"` attaches a value
+-- to the last --from before it: then o.from[i] = {value = …, api = …}. Dashes in names become
+-- underscores in the result.
 -- Every recipe also has --json, --quiet, --threads N, --traceback and --help.
 
 local nearest = require "daub.nearest"
@@ -59,7 +60,7 @@ local common = {
   { "help", type = "flag", help = "this text" },
 }
 
--- Ending the program -----------------------------------------------------------------------------
+-- Ending the program ------------------------------------------------------------------------------
 
 local Exit = {}
 Exit.__index = Exit
@@ -86,7 +87,7 @@ function M.interrupted(message)
   M.exit(130, message and "interrupted: " .. message or "interrupted")
 end
 
--- Reading values ---------------------------------------------------------------------------------
+-- Reading values ----------------------------------------------------------------------------------
 
 local function wrong(spec, message)
   M.exit(2, ("%s: %s%s"):format(spec.name, message,
@@ -163,7 +164,7 @@ local function store(state, option, value)
   if option.follows then
     local list = result[key_of(option.follows)]
     if #list == 0 then
-      wrong(state.spec, ("--%s comes after the --%s it belongs to"):format(option[1], option.follows))
+      wrong(state.spec, ("--%s comes after its --%s"):format(option[1], option.follows))
     end
     list[#list][key] = value
   elseif option.repeated then
@@ -231,7 +232,7 @@ local function check_required(spec, result)
   end
 end
 
--- Help -------------------------------------------------------------------------------------------
+-- Help --------------------------------------------------------------------------------------------
 
 local function option_column(option)
   if option.type == "flag" then return "--" .. option[1] end
@@ -297,7 +298,7 @@ function M.help(spec)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- Parsing ----------------------------------------------------------------------------------------
+-- Parsing -----------------------------------------------------------------------------------------
 
 -- Lists are there from the start, so that `ipairs(o.from)` needs no check.
 local function initial(spec)

@@ -9,8 +9,8 @@ local M = {}
 
 local USAGE = [[
 usage: daub [OPTIONS] [SCRIPT.lua | RECIPE | -] [ARGS]
-Collects covers, learns from them, paints new ones. Without arguments: a REPL on a terminal, otherwise
-a script from standard input.
+Collects covers, learns from them, paints new ones. Without arguments: a REPL on a terminal,
+otherwise a script from standard input.
 
   -e CODE       runs CODE             -l MODULE     requires MODULE
   -i            REPL after the script -v            prints the version

@@ -5,7 +5,7 @@
 --     local text = json.encode{step = 1, loss = 0.5}    -- one line, keys sorted
 --     system.write_file("run.json", json.pretty(run))   -- two spaces deep, keys sorted
 --
--- Reading: null in an object leaves the key out; in an array it is json.null, so that places are kept.
+-- Reading: null in an object leaves the key out; in an array it is json.null: places are kept.
 -- Whole numbers beyond 2^53, which a Lua number cannot hold, become strings of their digits.
 -- Writing: a table with a first entry is an array, any other an object; json.array{} makes an empty
 -- array. NaN and infinities, which JSON lacks, become null. Numbers read back exactly.
@@ -21,7 +21,7 @@ local MAX_DEPTH = 100
 local reader = cjson.new()
 reader.decode_max_depth(MAX_DEPTH)
 
--- Reading ----------------------------------------------------------------------------------------
+-- Reading -----------------------------------------------------------------------------------------
 
 local EXACT = 2 ^ 53
 
@@ -36,7 +36,8 @@ local function keep_big_integers(text)
   local parts, from = {}, 1
   while true do
     local start = text:find('"', from, true)
-    parts[#parts + 1] = text:sub(from, (start or 0) - 1):gsub("%f[%w.+-]%-?%d+%f[^%w.+-]", quote_digits)
+    local outside = text:sub(from, (start or 0) - 1)
+    parts[#parts + 1] = outside:gsub("%f[%w.+-]%-?%d+%f[^%w.+-]", quote_digits)
     if not start then return table.concat(parts) end
     local stop = start
     repeat stop = text:find('["\\]', stop + 1)
@@ -74,7 +75,7 @@ function M.decode(text)
   return drop_nulls(value)
 end
 
--- Writing ----------------------------------------------------------------------------------------
+-- Writing -----------------------------------------------------------------------------------------
 
 local Array = {}
 

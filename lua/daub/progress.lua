@@ -2,7 +2,7 @@
 --
 --     local report = require("daub.cli").reporter(o)
 --     report:progress("120 pictures, 3 min left", 0.4)   -- redrawn in place on a terminal
---     report:note("example.org asks us to wait 12 s")    -- a line that stays, on standard error
+--     report:note("example.org asks us to wait 12 s")  -- a line that stays, on stderr
 --     report:say("covers/sheet.png")                     -- a result, on standard output
 --     report:event{event = "picture", sha256 = "…"}      -- a JSON line on standard output with --json
 --     report:done()
@@ -17,7 +17,7 @@ local REDRAW = 0.1 -- seconds between two drawings on a terminal
 local REPEAT = 60  -- seconds between two lines where there is none
 local BAR = 20     -- cells
 
--- Words ------------------------------------------------------------------------------------------
+-- Words -------------------------------------------------------------------------------------------
 
 ---"12 s", "3 min 20 s", "1 h 05 min", "2 d 3 h"
 ---@param seconds number
@@ -64,7 +64,7 @@ function M.remaining(done, total, elapsed)
   return elapsed / done * (total - done)
 end
 
--- Columns ----------------------------------------------------------------------------------------
+-- Columns -----------------------------------------------------------------------------------------
 
 -- Two-column characters: Hangul, CJK, kana, full-width forms, emoji.
 local function is_wide(code)
@@ -117,7 +117,7 @@ function M.plain(text)
   return (text:gsub("[%z\1-\31\127]", " "):gsub("\194[\128-\159]", " "))
 end
 
--- The reporter -----------------------------------------------------------------------------------
+-- The reporter ------------------------------------------------------------------------------------
 
 ---@class daub.progress.Reporter
 ---@field json boolean

@@ -5,6 +5,7 @@
 
 static const luaL_Reg modules[] = {
     {"daub.core.array", luaopen_daub_core_array},
+    {"daub.core.line", luaopen_daub_core_line},
     {"daub.core.conv", luaopen_daub_core_conv},
     {"daub.core.data", luaopen_daub_core_data},
     {"daub.core.http", luaopen_daub_core_http},

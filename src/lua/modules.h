@@ -5,6 +5,7 @@
 #include <lua.h>
 
 int luaopen_daub_core_array(lua_State *L);
+int luaopen_daub_core_line(lua_State *L);
 int luaopen_daub_core_conv(lua_State *L);
 int luaopen_daub_core_data(lua_State *L);
 int luaopen_daub_core_http(lua_State *L);
