@@ -1,6 +1,7 @@
 // Checks of shapes, and the choice between the matrix kernels (f32) and the plain loops.
 #include "conv/conv.h"
 
+#include "conv/grid.h"
 #include "conv/picture.h"
 #include "conv/shape.h"
 
@@ -41,6 +42,46 @@ static daub_status complete(const char *name, daub_conv_shape *s,
     return DAUB_OK;
 }
 
+// Whether the matrix kernels do worse than plain loops: groups of a few channels fill no vector.
+static bool thin(const daub_conv_shape *s) {
+    return s->groups > 1 && s->cg < 8 && s->og < 8;
+}
+
+// A kernel as large as the picture is a product of matrices: one pixel with all its channels.
+static daub_conv_shape flattened(const daub_conv_shape *s) {
+    bool whole = s->groups == 1 && !s->padding[0] && !s->padding[1] && s->kernel[0] == s->size[0] &&
+                 s->kernel[1] == s->size[1];
+    daub_conv_shape f = *s;
+    if (!whole) return f;
+    f.c = f.cg = s->c * s->size[0] * s->size[1];
+    for (int axis = 0; axis < 2; axis++) f.size[axis] = f.kernel[axis] = f.stride[axis] = 1;
+    return f;
+}
+
+static daub_status forward(const daub_conv_shape *s, daub_dtype dtype, const void *x, const void *w,
+                           const void *bias, void *y) {
+    if (dtype == DAUB_F64) return daub_conv_plain_forward_f64(s, x, w, bias, y);
+    if (thin(s)) return daub_conv_plain_forward_f32(s, x, w, bias, y);
+    daub_conv_shape f = flattened(s);
+    return daub_conv_rows_forward(&f, x, w, bias, y);
+}
+
+static daub_status input_grad(const daub_conv_shape *s, daub_dtype dtype, const void *dy,
+                              const void *w, void *dx) {
+    if (dtype == DAUB_F64) return daub_conv_plain_input_grad_f64(s, dy, w, dx);
+    if (thin(s)) return daub_conv_plain_input_grad_f32(s, dy, w, dx);
+    daub_conv_shape f = flattened(s);
+    return daub_conv_rows_input_grad(&f, dy, w, dx);
+}
+
+static daub_status weight_grad(const daub_conv_shape *s, daub_dtype dtype, const void *x,
+                               const void *dy, void *dw) {
+    if (dtype == DAUB_F64) return daub_conv_plain_weight_grad_f64(s, x, dy, dw);
+    if (thin(s)) return daub_conv_plain_weight_grad_f32(s, x, dy, dw);
+    daub_conv_shape f = flattened(s);
+    return daub_conv_outer_weight_grad(&f, x, dy, dw);
+}
+
 daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *weight,
                         const daub_array *bias, const daub_conv_options *o) {
     static const char name[] = "conv2d";
@@ -68,10 +109,7 @@ daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *we
     daub_array result;
     status = daub_array_create(&result, x->dtype, 4, (int64_t[]){s.n, s.out[0], s.out[1], s.o});
     if (status != DAUB_OK) return status;
-    void *b = bias ? bias->data : NULL;
-    status = x->dtype == DAUB_F32
-                 ? daub_conv_plain_forward_f32(&s, x->data, weight->data, b, result.data)
-                 : daub_conv_plain_forward_f64(&s, x->data, weight->data, b, result.data);
+    status = forward(&s, x->dtype, x->data, weight->data, bias ? bias->data : NULL, result.data);
     if (status == DAUB_OK)
         *y = result;
     else
@@ -111,9 +149,7 @@ daub_status daub_conv2d_input_grad(daub_array *dx, const daub_array *dy, const d
     daub_array result;
     status = daub_array_create(&result, dy->dtype, 4, (int64_t[]){s.n, height, width, s.c});
     if (status != DAUB_OK) return status;
-    status = dy->dtype == DAUB_F32
-                 ? daub_conv_plain_input_grad_f32(&s, dy->data, weight->data, result.data)
-                 : daub_conv_plain_input_grad_f64(&s, dy->data, weight->data, result.data);
+    status = input_grad(&s, dy->dtype, dy->data, weight->data, result.data);
     if (status == DAUB_OK)
         *dx = result;
     else
@@ -145,9 +181,7 @@ daub_status daub_conv2d_weight_grad(daub_array *dw, const daub_array *x, const d
     daub_array result;
     status = daub_array_create(&result, x->dtype, 4, (int64_t[]){kh, kw, s.cg, s.o});
     if (status != DAUB_OK) return status;
-    status = x->dtype == DAUB_F32
-                 ? daub_conv_plain_weight_grad_f32(&s, x->data, dy->data, result.data)
-                 : daub_conv_plain_weight_grad_f64(&s, x->data, dy->data, result.data);
+    status = weight_grad(&s, x->dtype, x->data, dy->data, result.data);
     if (status == DAUB_OK)
         *dw = result;
     else

@@ -1,11 +1,12 @@
 #include "kernel/kernel.h"
 
 #include "base/cpu.h"
+#include "kernel/families/conv.h"
 #include "kernel/families/elementwise.h"
 #include "kernel/families/reduce.h"
 
 // Every family once: its member in daub_kernels is the address of its table for `isa`.
-#define FAMILIES(X, isa) X(elementwise, isa) X(reduce, isa)
+#define FAMILIES(X, isa) X(elementwise, isa) X(reduce, isa) X(conv, isa)
 
 #define DECLARE(name, isa) extern const struct daub_##name##_kernels daub_##name##_kernels_##isa;
 #define MEMBER(name, isa) .name = &daub_##name##_kernels_##isa,

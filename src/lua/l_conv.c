@@ -12,8 +12,7 @@ static const daub_array *check_contiguous(lua_State *L, int index) {
     daub_array *a = lx_check_array(L, index);
     if (daub_array_is_contiguous(a)) return a;
     daub_array *copy = lx_push_array(L);
-    (void)copy;
-    luaL_error(L, "contiguous array expected");
+    lx_check(L, daub_array_contiguous(copy, a));
     lx_account(L, copy);
     return copy;
 }

@@ -1,0 +1,145 @@
+#include "conv/grid.h"
+
+#include <string.h>
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+// A pitch of an even number of cache lines would crowd the pixels of a tile into few sets of the
+// cache.
+static int64_t pitch_of(int64_t channels) {
+    return channels % 32 ? channels : channels + 16;
+}
+
+static void finish(daub_conv_grid *g) {
+    for (int i = 0; i < 2; i++)
+        g->axis[i].grid = (g->axis[i].base - 1) * g->axis[i].step + g->axis[i].taps;
+    g->pitch = pitch_of(g->channels);
+    g->row = g->axis[1].grid * g->pitch;
+}
+
+daub_conv_grid daub_conv_grid_forward(const daub_conv_shape *s) {
+    daub_conv_grid g = {.channels = s->cg, .source_channels = s->c};
+    for (int i = 0; i < 2; i++)
+        g.axis[i] = (daub_conv_axis){.source = s->size[i],
+                                     .target = s->out[i],
+                                     .base = s->out[i],
+                                     .step = s->stride[i],
+                                     .taps = s->kernel[i],
+                                     .before = s->padding[i],
+                                     .scale = 1,
+                                     .kernel = s->kernel[i]};
+    finish(&g);
+    return g;
+}
+
+// x position y meets dy positions (y + padding - tap) / stride where that divides: with
+// y + padding = stride (i + first) + r and tap = stride t + r, the position i + first - t.
+daub_conv_grid daub_conv_grid_backward(const daub_conv_shape *s) {
+    daub_conv_grid g = {.channels = s->og, .source_channels = s->o};
+    for (int i = 0; i < 2; i++) {
+        int64_t stride = s->stride[i], first = s->padding[i] / stride;
+        int64_t taps = ceil_div(s->kernel[i], stride);
+        g.axis[i] = (daub_conv_axis){.source = s->out[i],
+                                     .target = s->size[i],
+                                     .base = (s->size[i] - 1 + s->padding[i]) / stride - first + 1,
+                                     .step = 1,
+                                     .taps = taps,
+                                     .before = taps - 1 - first,
+                                     .scale = stride,
+                                     .shift = s->padding[i] % stride,
+                                     .kernel = s->kernel[i],
+                                     .backward = true};
+    }
+    finish(&g);
+    return g;
+}
+
+void daub_conv_phase_range(const daub_conv_axis *a, int64_t r, int64_t *first, int64_t *end) {
+    *first = a->shift > r ? ceil_div(a->shift - r, a->scale) : 0;
+    int64_t last = a->target - 1 + a->shift - r; // >= 0: r < scale and shift >= 0 …
+    *end = last < 0 ? 0 : last / a->scale + 1;
+    if (*end > a->base) *end = a->base;
+}
+
+daub_conv_blocks daub_conv_blocks_make(const daub_conv_grid *g, int64_t n, int64_t pixels,
+                                       int64_t multiple) {
+    const daub_conv_axis *ay = &g->axis[0];
+    int64_t width = g->axis[1].base;
+    daub_conv_blocks b = {.pictures = multiple};
+    int64_t rows = pixels / (width * multiple);
+    if (rows >= ay->base) {
+        b.pictures = rows / ay->base * multiple;
+        if (b.pictures > n) b.pictures = ceil_div(n, multiple) * multiple;
+        rows = ay->base;
+    }
+    if (rows < 1) rows = 1;
+    b.across = ceil_div(ay->base, rows);
+    b.rows = ceil_div(ay->base, b.across);
+    b.across = ceil_div(ay->base, b.rows);
+    b.count = ceil_div(n, b.pictures) * b.across;
+    // An odd number of cache lines, for the sake of groups that go across pictures.
+    int64_t grid_rows = (b.rows - 1) * ay->step + ay->taps;
+    b.picture = (ceil_div(grid_rows * g->row, 16) | 1) * 16;
+    b.floats = b.pictures * b.picture + 4 * g->axis[1].step * g->pitch + 64;
+    return b;
+}
+
+daub_conv_block daub_conv_block_at(const daub_conv_grid *g, const daub_conv_blocks *b, int64_t n,
+                                   int64_t index) {
+    daub_conv_block k = {.n0 = index / b->across * b->pictures, .y0 = index % b->across * b->rows};
+    k.n1 = k.n0 + b->pictures < n ? k.n0 + b->pictures : n;
+    k.y1 = k.y0 + b->rows < g->axis[0].base ? k.y0 + b->rows : g->axis[0].base;
+    return k;
+}
+
+static void zero_pixels(const daub_conv_grid *g, float *to, int64_t count) {
+    if (count > 0) memset(to, 0, (size_t)(count * g->pitch) * sizeof *to);
+}
+
+// `count` pixels of `source_channels` each into pixels of `pitch` floats.
+static void copy_pixels(const daub_conv_grid *g, const float *from, float *to, int64_t count) {
+    if (g->pitch == g->source_channels) {
+        memcpy(to, from, (size_t)(count * g->pitch) * sizeof *to);
+    } else if (g->channels % 16) {
+        for (int64_t i = 0; i < count; i++, from += g->source_channels, to += g->pitch)
+            for (int64_t c = 0; c < g->channels; c++) to[c] = from[c];
+    } else {
+        for (int64_t i = 0; i < count; i++, from += g->source_channels, to += g->pitch)
+            for (int64_t c = 0; c < g->channels; c += 16) memcpy(to + c, from + c, 64);
+    }
+}
+
+void daub_conv_pack_picture(const daub_conv_grid *g, const float *picture, int64_t channel,
+                            int64_t y0, int64_t y1, float *to) {
+    const daub_conv_axis *ay = &g->axis[0], *ax = &g->axis[1];
+    // Columns [left, right) of the grid are within the source.
+    int64_t left = ax->before > 0 ? ax->before : 0, right = ax->before + ax->source;
+    if (left > ax->grid) left = ax->grid;
+    if (right > ax->grid) right = ax->grid;
+    if (right < left) right = left;
+    for (int64_t y = y0; y < y1; y++, to += g->row) {
+        int64_t sy = y - ay->before;
+        if (sy < 0 || sy >= ay->source) {
+            zero_pixels(g, to, ax->grid);
+            continue;
+        }
+        const float *from = picture + (sy * ax->source + left - ax->before) * g->source_channels;
+        zero_pixels(g, to, left);
+        copy_pixels(g, from + channel, to + left * g->pitch, right - left);
+        zero_pixels(g, to + right * g->pitch, ax->grid - right);
+    }
+}
+
+void daub_conv_pack_transposed(const float *from, int64_t stride, int64_t columns, int64_t k,
+                               float *to, int64_t width) {
+    enum { PART = 16 };
+    for (int64_t k0 = 0; k0 < k; k0 += PART) {
+        int64_t count = k - k0 < PART ? k - k0 : PART;
+        for (int64_t j = 0; j < columns; j++) {
+            const float *column = from + j * stride + k0;
+            for (int64_t i = 0; i < count; i++) to[(k0 + i) * width + j] = column[i];
+        }
+    }
+}

@@ -1,0 +1,223 @@
+// One source for every instruction set: vectors are GCC's, tiles are as large as the registers
+// allow.
+#include "kernel/families/conv.h"
+
+#include "kernel/kernel.h"
+
+#if defined(__AVX512F__)
+enum { LANES = 16, GROUP = 4, VECTORS = 24 };
+#elif defined(__AVX2__)
+enum { LANES = 8, GROUP = 2, VECTORS = 12 };
+#else
+enum { LANES = 4, GROUP = 2, VECTORS = 12 };
+#endif
+enum { GROUPS = 3, OUTER = VECTORS / 2 }; // groups and rows of the largest tiles
+
+typedef float vector __attribute__((vector_size(LANES * 4)));
+typedef float loose __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+#define UNROLL _Pragma("GCC unroll 24")
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vector load(const float *p) {
+    return *(const vector *)p;
+}
+INLINE vector load_loose(const float *p) {
+    return *(const loose *)p;
+}
+INLINE void store_loose(float *p, vector v) {
+    *(loose *)p = v;
+}
+INLINE vector spread(float f) {
+    return (vector){0} + f;
+}
+
+// ---- rows of pixels times a panel
+// -------------------------------------------------------------------
+
+// One tile: `groups` groups from group `first` on, `nv` vectors of columns from `column` on. Sums
+// start at zero and are added to c (or start) at the end, so that no sum runs over more than one
+// call.
+INLINE void rows_tile(const int groups, const int nv, const daub_conv_rows *job, int64_t first,
+                      daub_conv_panel panel, int64_t column) {
+    vector sum[GROUPS * GROUP][2];
+    UNROLL for (int i = 0; i < groups * GROUP; i++) sum[i][0] = sum[i][1] = (vector){0};
+    const float *b = panel.rows + column;
+    const int64_t width = panel.width, step = job->a_step;
+    for (int64_t i = 0; i < job->run_count; i++) {
+        const int64_t offset = job->runs[i].offset, count = job->runs[i].count;
+        const float *a0 = job->a[first] + offset;
+        const float *a1 = groups > 1 ? job->a[first + 1] + offset : a0;
+        const float *a2 = groups > 2 ? job->a[first + 2] + offset : a0;
+        for (int64_t k = 0; k < count; k++) {
+            const vector b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
+            b += width;
+            UNROLL for (int r = 0; r < GROUP; r++) {
+                const vector v = spread(a0[r * step]);
+                sum[r][0] += v * b0;
+                if (nv > 1) sum[r][1] += v * b1;
+            }
+            if (groups > 1) UNROLL for (int r = 0; r < GROUP; r++) {
+                    const vector v = spread(a1[r * step]);
+                    sum[GROUP + r][0] += v * b0;
+                    if (nv > 1) sum[GROUP + r][1] += v * b1;
+                }
+            if (groups > 2) UNROLL for (int r = 0; r < GROUP; r++) {
+                    const vector v = spread(a2[r * step]);
+                    sum[2 * GROUP + r][0] += v * b0;
+                    if (nv > 1) sum[2 * GROUP + r][1] += v * b1;
+                }
+            a0++, a1++, a2++;
+        }
+    }
+    const int64_t offset = job->c_offset + column;
+    UNROLL for (int i = 0; i < groups * GROUP; i++) {
+        float *c = job->c[first + i / GROUP] + (i % GROUP) * job->c_step + offset;
+        const float *base = job->start ? job->start + column : c;
+        store_loose(c, sum[i][0] + load_loose(base));
+        if (nv > 1) store_loose(c + LANES, sum[i][1] + load_loose(base + LANES));
+    }
+}
+
+#define ROWS_TILE(groups, nv)                                                                      \
+    static __attribute__((noinline)) void rows_tile_##groups##_##nv(                               \
+        const daub_conv_rows *job, int64_t first, daub_conv_panel panel, int64_t column) {         \
+        rows_tile(groups, nv, job, first, panel, column);                                          \
+    }
+ROWS_TILE(1, 1)
+ROWS_TILE(2, 1)
+ROWS_TILE(3, 1)
+ROWS_TILE(1, 2)
+ROWS_TILE(2, 2)
+ROWS_TILE(3, 2)
+
+typedef void (*rows_function)(const daub_conv_rows *, int64_t, daub_conv_panel, int64_t);
+static const rows_function rows_tiles[2][GROUPS] = {
+    {rows_tile_1_1, rows_tile_2_1, rows_tile_3_1},
+    {rows_tile_1_2, rows_tile_2_2, rows_tile_3_2},
+};
+
+static void rows(const daub_conv_rows *job, daub_conv_panel panel) {
+    for (int64_t first = 0; first < job->groups;) {
+        // Four groups are two and two: a single one wastes most of the loads.
+        int64_t left = job->groups - first;
+        int64_t count = left >= 3 && left != 4 ? 3 : left >= 2 ? 2 : 1;
+        for (int64_t column = 0; column < panel.width;) {
+            int nv = panel.width - column >= 2 * LANES ? 2 : 1;
+            rows_tiles[nv - 1][count - 1](job, first, panel, column);
+            column += nv * LANES;
+        }
+        first += count;
+    }
+}
+
+// ---- sums over pixels
+// ------------------------------------------------------------------------------
+
+// One tile of `m` rows from row `first` on, of which the result has job->m at most.
+INLINE void outer_tile(const int m, const int nv, const daub_conv_outer *job, int64_t first,
+                       daub_conv_panel panel, int64_t column) {
+    vector sum[OUTER][2];
+    UNROLL for (int i = 0; i < m; i++) sum[i][0] = sum[i][1] = (vector){0};
+    const float *b = panel.rows + column;
+    const int64_t width = panel.width, step = job->a_step;
+    for (int64_t i = 0; i < job->run_count; i++) {
+        const float *a = job->a + job->runs[i].offset + first;
+        for (int64_t k = job->runs[i].count; k > 0; k--) {
+            const vector b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
+            UNROLL for (int r = 0; r < m; r++) {
+                const vector v = spread(a[r]);
+                sum[r][0] += v * b0;
+                if (nv > 1) sum[r][1] += v * b1;
+            }
+            a += step;
+            b += width;
+        }
+    }
+    UNROLL for (int i = 0; i < m; i++) {
+        if (first + i >= job->m) break;
+        float *c = job->c + (first + i) * job->c_step + column;
+        if (job->add) {
+            sum[i][0] += load_loose(c);
+            if (nv > 1) sum[i][1] += load_loose(c + LANES);
+        }
+        store_loose(c, sum[i][0]);
+        if (nv > 1) store_loose(c + LANES, sum[i][1]);
+    }
+}
+
+#define OUTER_TILE(m, nv)                                                                          \
+    static __attribute__((noinline)) void outer_tile_##m##_##nv(                                   \
+        const daub_conv_outer *job, int64_t first, daub_conv_panel panel, int64_t column) {        \
+        outer_tile(m, nv, job, first, panel, column);                                              \
+    }
+OUTER_TILE(4, 1)
+OUTER_TILE(4, 2)
+#if defined(__AVX512F__)
+OUTER_TILE(8, 1)
+OUTER_TILE(8, 2)
+OUTER_TILE(12, 1)
+OUTER_TILE(12, 2)
+#else
+OUTER_TILE(6, 1)
+OUTER_TILE(6, 2)
+#endif
+
+static void outer_rows(int64_t m, const daub_conv_outer *job, int64_t first,
+                       daub_conv_panel panel) {
+    for (int64_t column = 0; column < panel.width;) {
+        int nv = panel.width - column >= 2 * LANES ? 2 : 1;
+        switch (m) {
+#if defined(__AVX512F__)
+        case 12:
+            (nv > 1 ? outer_tile_12_2 : outer_tile_12_1)(job, first, panel, column);
+            break;
+        case 8:
+            (nv > 1 ? outer_tile_8_2 : outer_tile_8_1)(job, first, panel, column);
+            break;
+#else
+        case 6:
+            (nv > 1 ? outer_tile_6_2 : outer_tile_6_1)(job, first, panel, column);
+            break;
+#endif
+        default:
+            (nv > 1 ? outer_tile_4_2 : outer_tile_4_1)(job, first, panel, column);
+            break;
+        }
+        column += nv * LANES;
+    }
+}
+
+static void outer(const daub_conv_outer *job, daub_conv_panel panel) {
+    for (int64_t first = 0; first < job->m;) {
+        int64_t left = job->m - first;
+#if defined(__AVX512F__)
+        int64_t m = left > 8 ? 12 : left > 4 ? 8 : 4;
+#else
+        int64_t m = left > 8 || (left > 4 && left <= 6) ? 6 : 4;
+#endif
+        outer_rows(m, job, first, panel);
+        first += m;
+    }
+}
+
+// ---- the machine's peak
+// ----------------------------------------------------------------------------
+
+static double peak(int64_t rounds) {
+    vector sum[VECTORS];
+    vector a = spread(1e-9f), b = spread(0.5f);
+    UNROLL for (int i = 0; i < VECTORS; i++) sum[i] = spread((float)i);
+    for (int64_t k = 0; k < rounds; k++) {
+        UNROLL for (int i = 0; i < VECTORS; i++) sum[i] = a + sum[i] * b;
+        __asm__ volatile("" ::: "memory");
+    }
+    vector total = {0};
+    UNROLL for (int i = 0; i < VECTORS; i++) total += sum[i];
+    volatile float keep = total[0];
+    (void)keep;
+    return 2.0 * LANES * VECTORS * (double)rounds;
+}
+
+const daub_conv_kernels DAUB_KERNEL_TABLE(conv) = {
+    .group = GROUP, .rows = rows, .outer = outer, .peak = peak};
