@@ -38,6 +38,31 @@ daub_status daub_array_reduce(daub_array *out, daub_reduce_op op, const daub_arr
 daub_status daub_array_matmul(daub_array *out, const daub_array *a, const daub_array *b, bool ta,
                               bool tb);
 
+// Several arrays in one. concat: dimensions other than `dim` agree. pad: before[d] and after[d] more
+// elements in dimension d (negative: fewer), of this value.
+daub_status daub_array_concat(daub_array *out, const daub_array *const *arrays, int count, int dim);
+daub_status daub_array_flip(daub_array *out, const daub_array *a, unsigned dims);
+daub_status daub_array_pad(daub_array *out, const daub_array *a, const int64_t *before,
+                           const int64_t *after, double value);
+
+// Arrays of indices are i64 (or i32 where they are read) and hold 1-based positions, as scripts do.
+// Every index is checked. The first of equals wins; NaN counts as the largest, or for arg the extreme.
+daub_status daub_array_arg(daub_array *out, bool largest, const daub_array *a, int dim, bool keep);
+daub_status daub_array_sort(daub_array *values, daub_array *indices, const daub_array *a, int dim,
+                            bool descending); // stable
+daub_status daub_array_cumsum(daub_array *out, const daub_array *a, int dim); // integers give i64
+
+// out[.., k, ..] = a[.., idx[k], ..] and a[.., idx[k], ..] += source[.., k, ..]; idx has one dimension.
+daub_status daub_array_index_select(daub_array *out, const daub_array *a, int dim,
+                                    const daub_array *idx);
+daub_status daub_array_index_add(daub_array *a, int dim, const daub_array *idx,
+                                 const daub_array *source);
+// out[i][j] = a[idx[i][j]][j] for dim 0, a[i][idx[i][j]] for dim 1, and so on; idx may be smaller than
+// `a` in the other dimensions. scatter_add is the reverse, with `source` of idx's shape.
+daub_status daub_array_gather(daub_array *out, const daub_array *a, int dim, const daub_array *idx);
+daub_status daub_array_scatter_add(daub_array *a, int dim, const daub_array *idx,
+                                   const daub_array *source);
+
 // Random numbers; `rng` moves on. uniform and normal give f32 or f64, integers any dtype but bf16.
 daub_status daub_array_uniform(daub_array *out, daub_rng *rng, daub_dtype dtype, int ndim,
                                const int64_t *shape); // [0, 1)

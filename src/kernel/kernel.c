@@ -3,10 +3,13 @@
 #include "base/cpu.h"
 #include "kernel/families/conv.h"
 #include "kernel/families/elementwise.h"
+#include "kernel/families/norm.h"
+#include "kernel/families/optim.h"
 #include "kernel/families/reduce.h"
 
 // Every family once: its member in daub_kernels is the address of its table for `isa`.
-#define FAMILIES(X, isa) X(elementwise, isa) X(reduce, isa) X(conv, isa)
+#define FAMILIES(X, isa)                                                                           \
+    X(elementwise, isa) X(reduce, isa) X(optim, isa) X(norm, isa) X(conv, isa)
 
 #define DECLARE(name, isa) extern const struct daub_##name##_kernels daub_##name##_kernels_##isa;
 #define MEMBER(name, isa) .name = &daub_##name##_kernels_##isa,

@@ -1,5 +1,6 @@
 // daub.core.array: creating, reading, viewing and copying arrays. lua/daub/_meta/array.lua is the
-// manual; arithmetic is in l_array_math.c, random numbers are in l_random.c.
+// manual; arithmetic, indexing, training steps and random numbers are in l_array_math.c,
+// l_array_index.c, l_train.c and l_random.c.
 #include "lua/l_array.h"
 
 #include <math.h>
@@ -24,6 +25,19 @@ int lx_check_dim(lua_State *L, int index, const daub_array *a) {
         luaL_error(L, "no dimension %d in shape %s", (int)lua_tointeger(L, index),
                    daub_shape_string(text, a->ndim, a->shape));
     return (int)dim - 1;
+}
+
+unsigned lx_check_dims(lua_State *L, int index, const daub_array *a) {
+    if (lua_isnoneornil(L, index)) return (1u << a->ndim) - 1;
+    if (lua_type(L, index) == LUA_TNUMBER) return 1u << lx_check_dim(L, index, a);
+    luaL_checktype(L, index, LUA_TTABLE);
+    unsigned set = 0;
+    for (int i = 1, n = (int)lua_objlen(L, index); i <= n; i++) {
+        lua_rawgeti(L, index, i);
+        set |= 1u << lx_check_dim(L, lua_gettop(L), a);
+        lua_pop(L, 1);
+    }
+    return set;
 }
 
 int lx_check_shape(lua_State *L, int index, int64_t *shape) {
@@ -337,6 +351,8 @@ int luaopen_daub_core_array(lua_State *L) {
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     l_array_math(L);
+    l_array_index(L);
+    l_train(L);
     l_random(L);
     luaL_newmetatable(L, LX_ARRAY);
     lua_pushvalue(L, -2);

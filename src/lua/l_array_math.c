@@ -83,24 +83,10 @@ static int array_ternary(lua_State *L) {
     return 1;
 }
 
-// A number, a list or nil (all) as a set of dimensions.
-static unsigned check_dims(lua_State *L, int index, const daub_array *a) {
-    if (lua_isnoneornil(L, index)) return (1u << a->ndim) - 1;
-    if (lua_type(L, index) == LUA_TNUMBER) return 1u << lx_check_dim(L, index, a);
-    luaL_checktype(L, index, LUA_TTABLE);
-    unsigned set = 0;
-    for (int i = 1, n = (int)lua_objlen(L, index); i <= n; i++) {
-        lua_rawgeti(L, index, i);
-        set |= 1u << lx_check_dim(L, lua_gettop(L), a);
-        lua_pop(L, 1);
-    }
-    return set;
-}
-
 static int array_reduce(lua_State *L) {
     daub_reduce_op op = (daub_reduce_op)check_op(L, 1, "reduce");
     daub_array *a = lx_check_array(L, 2);
-    unsigned over = check_dims(L, 3, a);
+    unsigned over = lx_check_dims(L, 3, a);
     bool keep = lua_toboolean(L, 4);
     daub_array *out = lx_push_array(L);
     lx_check(L, daub_array_reduce(out, op, a, over, keep));
