@@ -12,14 +12,14 @@
 static daub_status out_of_memory(const daub_picture_info *info) {
     return daub_fail(DAUB_DECODE, "%lldx%lld %s needs more memory than decoding may take",
                      (long long)info->width, (long long)info->height,
-                     daub_format_name(info->format));
+                     daub_format_label(info->format));
 }
 
 static daub_status stb_failure(const daub_picture_info *info) {
     const char *reason = stbi_failure_reason();
     if (!reason) reason = "unknown reason";
     if (!strcmp(reason, "outofmem") || !strcmp(reason, "too large")) return out_of_memory(info);
-    return daub_fail(DAUB_DECODE, "broken %s: %s", daub_format_name(info->format), reason);
+    return daub_fail(DAUB_DECODE, "broken %s: %s", daub_format_label(info->format), reason);
 }
 
 // Alpha onto white, RGBA to RGB.
@@ -37,7 +37,7 @@ static daub_status take(const uint8_t *pixels, int w, int h, int channels,
                         const daub_picture_info *info, uint8_t **rgb) {
     if (w != info->width || h != info->height)
         return daub_fail(DAUB_DECODE, "broken %s: its size contradicts its header",
-                         daub_format_name(info->format));
+                         daub_format_label(info->format));
     int64_t count = (int64_t)w * h;
     *rgb = daub_alloc((size_t)count * 3);
     if (!*rgb) return out_of_memory(info);

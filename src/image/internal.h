@@ -10,6 +10,8 @@ static inline uint32_t le16(const uint8_t *p) { return (uint32_t)p[1] << 8 | p[0
 static inline uint32_t le24(const uint8_t *p) { return (uint32_t)p[2] << 16 | le16(p); }
 static inline uint32_t le32(const uint8_t *p) { return le16(p + 2) << 16 | le16(p); }
 
+const char *daub_format_label(daub_format format); // "JPEG", "PNG", …: for messages
+
 // What the walk over a file's structure finds beyond its size. Pointers lead into the bytes walked.
 typedef struct daub_structure {
     const uint8_t *exif; // TIFF data, or NULL

@@ -8,6 +8,11 @@ const char *daub_format_name(daub_format format) {
     return names[format];
 }
 
+const char *daub_format_label(daub_format format) {
+    static const char *const labels[] = {"picture", "JPEG", "PNG", "GIF", "BMP", "TGA", "WebP"};
+    return labels[format];
+}
+
 static bool starts(const uint8_t *bytes, size_t size, const char *magic, size_t length) {
     return size >= length && memcmp(bytes, magic, length) == 0;
 }
