@@ -1,0 +1,207 @@
+-- Writing to a collection: what the sources list and what became of it. Everything that belongs
+-- together is one transaction, so a killed collect goes on from its last page and its last picture.
+--
+--   local i = intake.new(collection)          -- of a collection opened with create = true
+--   local id = i:source("bluesky:alice.bsky.social", "")
+--   i:commit_page(id, "followers", page)      -- people, covers and the cursor, all or nothing
+--   for _, cover in ipairs(i:waiting(0, 50)) do … i:keep(cover.id, {…}) or i:skip(cover.id, …) end
+--
+-- Failures raise (see store.lua); collect.run turns them into nil, message, code.
+local system = require "daub.core.system"
+
+local M = {}
+
+---@class daub.collect.Intake
+local Intake = {}
+Intake.__index = Intake
+
+-- An address that so many people of one server share is that server's default picture.
+M.shared_by_default = 3
+
+---@param collection daub.Collection
+---@return daub.collect.Intake
+function M.new(collection)
+  return setmetatable({ collection = collection, store = collection.store }, Intake)
+end
+
+-- ---- sources and cursors -----------------------------------------------------------------------
+
+---@return integer id
+function Intake:source(spec, api)
+  self.store:run("insert or ignore into sources (spec, api) values (?, ?)", { spec, api })
+  return self.store:row("select id from sources where spec = ? and api = ?", { spec, api }).id
+end
+
+-- Where a listing stands: {position = string|nil, finished = boolean, pages = n}.
+function Intake:cursor(source_id, listing)
+  local row = self.store:row(
+    "select position, finished, pages from cursors where source_id = ? and listing = ?",
+    { source_id, listing }) or { finished = 0, pages = 0 }
+  row.finished = row.finished == 1
+  return row
+end
+
+-- People this source named so far.
+function Intake:people_count(source_id)
+  return self.store:row([[select count(distinct person_id) as n from source_people
+    where source_id = ?]], { source_id }).n
+end
+
+-- Whether this source named this person before.
+function Intake:named(source_id, network, key)
+  return self.store:row([[select 1 as yes from source_people l join people o on o.id = l.person_id
+    where l.source_id = ? and o.network = ? and o.key = ?]], { source_id, network, key }) ~= false
+end
+
+-- ---- a page of people --------------------------------------------------------------------------
+
+local function cover_id(self, cover)
+  if not cover then return nil end
+  self.store:run([[insert or ignore into covers (key, url, public, state, reason, detail)
+    values (?, ?, ?, ?, ?, ?)]], { cover.key, cover.url, not cover.private,
+    cover.skip and "skipped" or "waiting", cover.skip, cover.detail })
+  return self.store:row("select id from covers where key = ?", { cover.key }).id
+end
+
+local function add_person(self, source_id, listing, network, person)
+  local cover = cover_id(self, person.cover)
+  self.store:run([[insert into people (network, key, handle, name, url, cover_id, seen)
+    values (?, ?, ?, ?, ?, ?, ?)
+    on conflict (network, key) do update set handle = excluded.handle, name = excluded.name,
+      url = excluded.url, cover_id = excluded.cover_id, seen = excluded.seen]],
+    { network, person.key, person.handle, person.name, person.url, cover, system.time() })
+  local id = self.store:row("select id from people where network = ? and key = ?",
+    { network, person.key }).id
+  self.store:run([[insert or ignore into source_people (source_id, listing, person_id)
+    values (?, ?, ?)]], { source_id, listing, id })
+  if not cover then return end
+  self.store:run("insert or ignore into person_covers (person_id, cover_id) values (?, ?)",
+    { id, cover })
+  if person.cover.own then
+    self.store:run([[update covers set state = 'skipped', reason = 'default',
+      detail = 'shared by several accounts' where id = ? and state <> 'skipped'
+      and (select count(*) from person_covers where cover_id = covers.id) >= ?]],
+      { cover, M.shared_by_default })
+  end
+end
+
+-- Takes in one page of a listing together with the place where the next begins.
+---@param page daub.collect.Page
+---@param move boolean? false: the cursor stays (the page was taken in part)
+function Intake:commit_page(source_id, listing, network, page, move)
+  self.store:transaction(function()
+    for _, person in ipairs(page.people) do
+      add_person(self, source_id, listing, network, person)
+    end
+    self.store:run("insert or ignore into cursors (source_id, listing) values (?, ?)",
+      { source_id, listing })
+    if move == false then return end
+    self.store:run([[update cursors set position = ?, finished = ?, pages = pages + 1
+      where source_id = ? and listing = ?]], { page.next, page.next == nil, source_id, listing })
+  end)
+end
+
+-- ---- covers ------------------------------------------------------------------------------------
+
+-- Up to `count` covers to fetch whose id is above `after`, in order: {id, key, url, public, …}.
+-- With `before` also those that were last asked for before that time.
+function Intake:waiting(after, count, before)
+  local list = {}
+  for row in self.store:rows([[select id, key, url, public, etag, last_modified from covers
+    where id > ? and (state = 'waiting' or (state in ('done', 'skipped') and checked < ?))
+    order by id limit ?]], { after, before or -1, count }) do
+    list[#list + 1] = row
+  end
+  return list
+end
+
+function Intake:waiting_count(after)
+  return self.store:row("select count(*) as n from covers where state = 'waiting' and id > ?",
+    { after }).n
+end
+
+-- What failed in an earlier run is tried again.
+function Intake:retry_failed()
+  self.store:run([[update covers set state = 'waiting', reason = null, detail = null
+    where state = 'failed']])
+end
+
+---@param picture daub.CollectedPicture  without path and added
+---@param validators? {etag: string?, last_modified: string?}
+function Intake:keep(id, picture, validators)
+  self.store:transaction(function()
+    self.store:run([[insert or ignore into pictures
+      (sha256, format, width, height, bytes, phash, added) values (?, ?, ?, ?, ?, ?, ?)]],
+      { picture.sha256, picture.format, picture.width, picture.height, picture.bytes,
+        picture.phash, system.time() })
+    self.store:run([[update covers set state = 'done', reason = null, detail = null,
+      picture_id = (select id from pictures where sha256 = ?), etag = ?, last_modified = ?,
+      checked = ? where id = ?]], { picture.sha256, validators and validators.etag,
+      validators and validators.last_modified, system.time(), id })
+  end)
+end
+
+-- For good: the picture is of no use.
+function Intake:skip(id, reason, detail)
+  self.store:run([[update covers set state = 'skipped', reason = ?, detail = ?, picture_id = null,
+    checked = ? where id = ?]], { reason, detail, system.time(), id })
+end
+
+-- For now: it could not be had. What was had before stays.
+function Intake:fail(id, detail)
+  self.store:run([[update covers set state = 'failed', reason = 'unreachable', detail = ?,
+    checked = ? where id = ? and state = 'waiting']], { detail, system.time(), id })
+end
+
+-- The server says nothing changed since last time.
+function Intake:unchanged(id)
+  self.store:run("update covers set checked = ? where id = ?", { system.time(), id })
+end
+
+-- ---- files and database agree ------------------------------------------------------------------
+
+-- Before a run: a file that was deleted by hand is left out from now on, a damaged one is fetched
+-- again, a look-alike's that a killed run left lying goes. Returns how many were removed and
+-- damaged.
+---@return integer removed, integer damaged
+function Intake:check_files()
+  local removed, damaged = {}, {}
+  for p in self.store:rows([[select id, sha256, format, bytes, same_as from pictures
+    where removed = 0]]) do
+    local file = self.collection:file(p.sha256, p.format)
+    local stat = system.stat(file)
+    if p.same_as then
+      if stat then system.remove(file) end
+    elseif not stat then
+      removed[#removed + 1] = p.id
+    elseif stat.size ~= p.bytes then
+      damaged[#damaged + 1] = p.id
+    end
+  end
+  self.store:transaction(function()
+    for _, id in ipairs(removed) do
+      self.store:run("update pictures set removed = 1 where id = ?", { id })
+    end
+    for _, id in ipairs(damaged) do
+      self.store:run([[update covers set state = 'waiting', etag = null, last_modified = null
+        where picture_id = ?]], { id })
+    end
+  end)
+  return #removed, #damaged
+end
+
+-- After a run: pictures nothing leads to any more lose their row and their file.
+function Intake:sweep()
+  local orphans = {}
+  for p in self.store:rows([[select id, sha256, format from pictures p
+    where not exists (select 1 from covers c where c.picture_id = p.id)
+    and not exists (select 1 from pictures q where q.same_as = p.id)]]) do
+    orphans[#orphans + 1] = p
+  end
+  for _, p in ipairs(orphans) do
+    self.store:run("delete from pictures where id = ?", { p.id })
+    system.remove(self.collection:file(p.sha256, p.format))
+  end
+end
+
+return M

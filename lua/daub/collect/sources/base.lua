@@ -1,0 +1,98 @@
+-- What all sources share: what a person and a page are, and asking a server for JSON.
+--
+-- A source is a table with
+--   network    "bluesky"        spec  "bluesky:alice.bsky.social"      api  "" or the --api address
+--   noun       what it lists: "people", "files", "addresses"
+--   listings   the names of its listings, in order: {"followers", "following"}
+--   page(self, listing, position, get) -> page, or nil, message, code
+-- `position` is nil for the first page and otherwise a page's `next`, which may be days old. `get`
+-- asks the network (see below) and may suspend the caller, which runs in a coroutine.
+local M = {}
+
+---@class daub.collect.Cover  what a person shows
+---@field key string      equal keys are equal bytes
+---@field url string      http(s), or file:///… from a folder
+---@field skip string?    it is known beforehand to be of no use: a reason of collection.reasons
+---@field detail string?
+---@field private boolean? the person running this named the server: it may be in the local network
+---@field own boolean?    the address is made for one account: shared ones are a server's default
+
+---@class daub.collect.Person
+---@field key string      what stays when the handle changes
+---@field handle string
+---@field name string?
+---@field url string?
+---@field cover daub.collect.Cover?  nil: they show none
+
+---@class daub.collect.Page
+---@field people daub.collect.Person[]
+---@field next string?    where the next page begins; nil: this was the last
+---@field total integer?  how many there are in all, when the server tells
+
+---@class daub.collect.Source
+---@field network string
+---@field spec string
+---@field api string
+---@field noun string
+---@field listings string[]
+
+-- get(url, {headers}) -> the result of daub.http, refusals included | nil, message, code
+---@alias daub.collect.Get fun(url: string, o: table?): table|nil, string?, string?
+
+-- The listings that --who asks for.
+function M.listings(who)
+  if who == "both" then return { "followers", "following" } end
+  return { who }
+end
+
+-- The value when it is a non-empty string: what a server sends may be of any type.
+---@return string|nil
+function M.text(value)
+  if type(value) == "string" and value ~= "" then return value end
+end
+
+-- "https://host:port" of an address, in lower case; nil for anything but http and https.
+---@return string|nil
+function M.origin(url)
+  local scheme, host = tostring(url):match("^(%a+)://([^/?#%s]+)")
+  if not scheme then return nil end
+  scheme = scheme:lower()
+  if scheme ~= "http" and scheme ~= "https" then return nil end
+  return scheme .. "://" .. host:lower()
+end
+
+-- A cover at an address a server named. Anything but a plain http(s) address is left out.
+---@return daub.collect.Cover
+function M.cover(url, o)
+  local cover = { key = url, url = url }
+  for key, value in pairs(o or {}) do cover[key] = value end
+  if #url > 4096 or url:find("[%c%s]") or not M.origin(url) then
+    cover.skip, cover.detail = "bad-address", "not an http or https address"
+    cover.key, cover.url = "bad:" .. url:sub(1, 200), url:sub(1, 200)
+  end
+  return cover
+end
+
+-- Asks for a JSON object or list. A server's refusal has the status as code ("http-404") and, last,
+-- the word the server's own JSON has for it.
+---@return table|nil answer, table|string response_or_message, string? code, string? word
+function M.get_json(get, url, o)
+  local response, message, code = get(url, o)
+  if not response then return nil, message, code end
+  if response.error and response.code == "http" then
+    local said = response.body and response.json()
+    local word = type(said) == "table" and M.text(said.error) or nil
+    return nil, response.error, "http-" .. response.status, word
+  elseif response.error then
+    return nil, response.error, response.code
+  end
+  local answer
+  answer, message = response.json()
+  if type(answer) ~= "table" then
+    return nil, (message or "something other than an object came")
+      .. " (is this the right server?)", "format"
+  end
+  return answer, response
+end
+
+return M

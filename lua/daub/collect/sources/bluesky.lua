@@ -1,0 +1,111 @@
+-- bluesky:HANDLE: the people who follow a Bluesky account, read without login from the public
+-- AppView. A page of 100 people costs one call for the list and four for their banners.
+local base = require "daub.collect.sources.base"
+local http = require "daub.http"
+
+local M = {}
+
+local default_api = "https://public.api.bsky.app"
+local page_size, batch_size = 100, 25 -- the most the server takes
+local calls = {
+  followers = { method = "app.bsky.graph.getFollowers", key = "followers" },
+  following = { method = "app.bsky.graph.getFollows", key = "follows" },
+}
+
+---@class daub.collect.Bluesky: daub.collect.Source
+local Bluesky = {}
+Bluesky.__index = Bluesky
+
+function M.new(argument, o)
+  local handle = argument:gsub("^@", ""):lower()
+  if argument:match("^did:") then handle = argument end
+  if not handle:match("^did:%l+:[%w._:%%-]+$") and not handle:match("^[%w-]+%.[%w.-]+$") then
+    return nil, ("bluesky:%s: not a handle (expected one like alice.bsky.social)"):format(argument),
+      "usage"
+  end
+  return setmetatable({
+    network = "bluesky",
+    spec = "bluesky:" .. handle,
+    api = o.api or "",
+    noun = "people",
+    listings = base.listings(o.who),
+    handle = handle,
+    root = (o.api or default_api) .. "/xrpc/",
+  }, Bluesky)
+end
+
+-- The banner as JPEG in full size: without the suffix the CDN sends WebP in its own choice of size.
+-- Its path ends in the CID, a hash of the original bytes: equal CIDs need one download.
+local function banner(self, url)
+  local private = self.api ~= ""
+  local stem, cid = url:match("^(https?://.*/img/banner/[^?#]*/(baf%w+))@?%l*$")
+  if not stem then return base.cover(url, { private = private }) end
+  return base.cover(stem .. "@jpeg", { key = cid, private = private })
+end
+
+local function person_of(self, profile)
+  local handle = base.text(profile.handle) or profile.did
+  local banner_url = base.text(profile.banner)
+  return {
+    key = profile.did,
+    handle = handle,
+    name = base.text(profile.displayName),
+    url = "https://bsky.app/profile/" .. (handle == "handle.invalid" and profile.did or handle),
+    cover = banner_url and banner(self, banner_url) or nil,
+  }
+end
+
+-- The full profiles of these DIDs, by DID. Suspended accounts are missing from the answer.
+local function profiles_of(self, dids, get)
+  local found = {}
+  for first = 1, #dids, batch_size do
+    local batch = {}
+    for i = first, math.min(first + batch_size - 1, #dids) do batch[#batch + 1] = dids[i] end
+    local answer, message, code = base.get_json(get,
+      self.root .. "app.bsky.actor.getProfiles?" .. http.query({ actors = batch }))
+    if not answer then return nil, message, code end
+    for _, profile in ipairs(type(answer.profiles) == "table" and answer.profiles or {}) do
+      if type(profile) == "table" and base.text(profile.did) then found[profile.did] = profile end
+    end
+  end
+  return found
+end
+
+local function explain(self, message, code, word)
+  if code == "http-400" and message:find("Actor not found", 1, true) then
+    return nil, ("%s: no such account (check the handle's spelling)"):format(self.spec), "missing"
+  elseif word == "AccountTakedown" or word == "AccountDeactivated" then
+    return nil, ("%s: the account is closed"):format(self.spec), "missing"
+  end
+  return nil, self.spec .. ": " .. message, code
+end
+
+---@return daub.collect.Page|nil, string? message, string? code
+function Bluesky:page(listing, position, get)
+  local call = calls[listing]
+  local answer, message, code, word = base.get_json(get, self.root .. call.method .. "?"
+    .. http.query({ actor = self.handle, limit = page_size, cursor = position }))
+  if not answer then return explain(self, message, code, word) end
+  local listed = answer[call.key]
+  if type(listed) ~= "table" then
+    return nil, ("%s: the answer holds no %s (is this the right server?)"):format(self.spec,
+      call.key), "format"
+  end
+  local dids, brief = {}, {}
+  for _, person in ipairs(listed) do
+    if type(person) == "table" and base.text(person.did) then
+      dids[#dids + 1] = person.did
+      brief[person.did] = person
+    end
+  end
+  local profiles
+  profiles, message, code = profiles_of(self, dids, get)
+  if not profiles then return explain(self, message, code) end
+  local people = {}
+  for _, did in ipairs(dids) do
+    people[#people + 1] = person_of(self, profiles[did] or brief[did])
+  end
+  return { people = people, next = base.text(answer.cursor) }
+end
+
+return M

@@ -1,0 +1,77 @@
+-- folder:PATH: the pictures in a folder and the folders in it, whatever their names. Hidden files
+-- and folders are passed over. Symbolic links are not followed: what they point to is either in the
+-- folder anyway or somebody else's.
+local system = require "daub.core.system"
+
+local M = {}
+
+local page_size = 500
+
+---@class daub.collect.Folder: daub.collect.Source
+local Folder = {}
+Folder.__index = Folder
+
+function M.new(argument, o)
+  local path = system.realpath(argument)
+  local stat = path and system.stat(path)
+  if not stat or stat.type ~= "directory" then
+    return nil, ("folder:%s: no such folder"):format(argument), "usage"
+  end
+  return setmetatable({ network = "folder", spec = "folder:" .. path, api = "", noun = "files",
+    listings = { "files" }, path = path, exclude = o.exclude }, Folder)
+end
+
+-- Paths below the folder, sorted, in self.files. The collection itself may lie inside.
+local function walk(self)
+  local files, folders = {}, { "" }
+  while #folders > 0 do
+    local folder = table.remove(folders)
+    local names, message, code = system.list_directory(self.path .. "/" .. folder)
+    if not names and folder == "" then return nil, message, code end
+    for _, name in ipairs(names or {}) do
+      local path = folder .. name
+      local stat = name:sub(1, 1) ~= "." and system.stat(self.path .. "/" .. path)
+      if stat and stat.type == "directory" then
+        if self.path .. "/" .. path ~= self.exclude then folders[#folders + 1] = path .. "/" end
+      elseif stat and stat.type ~= "other" then
+        files[#files + 1] = path
+      end
+    end
+  end
+  table.sort(files)
+  return files
+end
+
+local function entry(self, name)
+  local path = self.path .. "/" .. name
+  local stat = system.stat(path)
+  if not stat then return nil end
+  local cover = {
+    key = ("file:%s:%d:%.6f"):format(path, stat.size, stat.mtime),
+    url = "file://" .. path,
+  }
+  if stat.type == "link" then cover.skip = "link" end
+  return { key = path, handle = name, cover = cover }
+end
+
+---@return daub.collect.Page|nil, string? message, string? code
+function Folder:page(_, position)
+  if not self.files or not position then
+    local files, message, code = walk(self)
+    if not files then return nil, message, code end
+    self.files = files
+  end
+  local people, last = {}, nil
+  for i, name in ipairs(self.files) do
+    if not position or name > position then
+      people[#people + 1] = entry(self, name)
+      if #people == page_size then
+        last = i < #self.files and name or nil
+        break
+      end
+    end
+  end
+  return { people = people, next = last, total = #self.files }
+end
+
+return M

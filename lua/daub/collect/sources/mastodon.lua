@@ -1,0 +1,140 @@
+-- mastodon:USER@HOST: the people who follow an account on Mastodon or a server that speaks its API
+-- (GoToSocial, Pleroma, Akkoma, Pixelfed, Hollo …), read without login where the server allows it.
+-- A page of 80 people comes with their headers: one call for a page, one for each picture.
+local accounts = require "daub.accounts"
+local base = require "daub.collect.sources.base"
+local http = require "daub.http"
+
+local M = {}
+
+local page_size = 80 -- the most Mastodon gives
+
+-- Pictures that servers show for those who set none.
+local defaults = {
+  "/headers/original/missing%.png$",       -- Mastodon, Hollo, Pixelfed
+  "/headers/default%.jpg$",                -- Pixelfed
+  "/default_header%.%w+$",                 -- GoToSocial
+  "/images/banner%.png$",                  -- Pleroma, Akkoma
+  "/static%-assets/transparent%.png$",     -- Misskey and its forks
+}
+
+---@class daub.collect.Mastodon: daub.collect.Source
+local Mastodon = {}
+Mastodon.__index = Mastodon
+
+function M.new(argument, o)
+  local user, host = argument:match("^@?([%w_.-]+)@([%w.-]+:?%d*)$")
+  if not user then
+    return nil, ("mastodon:%s: not an account (expected USER@HOST, as in alice@mastodon.social)")
+      :format(argument), "usage"
+  end
+  host = host:lower()
+  local token, message = accounts.token("mastodon", host)
+  if message then return nil, message, "usage" end
+  return setmetatable({
+    network = "mastodon",
+    spec = ("mastodon:%s@%s"):format(user, host),
+    api = o.api or "",
+    noun = "people",
+    listings = base.listings(o.who),
+    user = user,
+    host = host,
+    root = o.api or "https://" .. host,
+    headers = token and { Authorization = "Bearer " .. token } or nil,
+  }, Mastodon)
+end
+
+local function is_default(url)
+  local path = url:gsub("[?#].*$", "")
+  for _, pattern in ipairs(defaults) do
+    if path:find(pattern) then return true end
+  end
+  return false
+end
+
+local function person_of(self, account)
+  local acct = account.acct
+  if not acct:find("@", 1, true) then acct = acct .. "@" .. self.host end
+  local header = base.text(account.header)
+  local cover
+  if header and is_default(header) then
+    cover = base.cover(header, { skip = "default" })
+  elseif header then
+    cover = base.cover(header, { own = true, private = self.api ~= "" })
+  end
+  return {
+    key = acct:lower(),
+    handle = acct,
+    name = base.text(account.display_name),
+    url = base.text(account.url),
+    cover = cover,
+  }
+end
+
+local function explain(self, message, code)
+  if code == "http-401" or code == "http-403" then
+    local how = ("set DAUB_MASTODON_TOKEN to %s=TOKEN with an access token for read:accounts, made"
+      .. " in the account's settings under Development"):format(self.host)
+    if self.headers then how = "the token in use was refused: make a new one" end
+    return nil, ("%s: the server shows this to people with a login only (%s)"):format(self.spec,
+      how), "login"
+  elseif code == "http-404" then
+    return nil, ("%s: no such account (check the spelling, or name its server with --api)")
+      :format(self.spec), "missing"
+  elseif code == "http-410" then
+    return nil, ("%s: the account is closed"):format(self.spec), "missing"
+  end
+  return nil, self.spec .. ": " .. message, code
+end
+
+-- The address of the first page and how many people there are.
+local function first_page(self, listing, get)
+  local account, message, code = base.get_json(get,
+    ("%s/api/v1/accounts/lookup?acct=%s"):format(self.root, http.escape(self.user)),
+    { headers = self.headers })
+  if not account then return explain(self, message, code) end
+  local id = account.id
+  if type(id) ~= "string" or not id:match("^[%w_-]+$") then
+    return nil, self.spec .. ": the answer names no account (is this the right server?)", "format"
+  end
+  local total = tonumber(account[listing .. "_count"])
+  return ("%s/api/v1/accounts/%s/%s?limit=%d"):format(self.root, id, listing, page_size), total
+end
+
+-- The address marked rel="next" in a Link header.
+local function next_of(link)
+  for url, attributes in (link or ""):gmatch("<([^>]*)>([^<]*)") do
+    if attributes:find('rel="?next"?') then return url end
+  end
+end
+
+---@return daub.collect.Page|nil, string? message, string? code
+function Mastodon:page(listing, position, get)
+  local url, total = position, nil
+  if not url then
+    local code
+    url, total, code = first_page(self, listing, get)
+    if not url then return nil, total, code end
+  end
+  local listed, response, code = base.get_json(get, url, { headers = self.headers })
+  if not listed then return explain(self, response, code) end
+  if not position and #listed == 0 and (total or 0) > 0 then
+    return nil, ("%s: hides the list (%d %s, none shown)"):format(self.spec, total, listing),
+      "hidden"
+  end
+  local people = {}
+  for _, account in ipairs(listed) do
+    if type(account) == "table" and base.text(account.acct) then
+      people[#people + 1] = person_of(self, account)
+    end
+  end
+  -- GoToSocial names a next page even on the last: an empty page ends the list
+  local following = #listed > 0 and next_of(response.headers.link) or nil
+  if following and base.origin(following) ~= base.origin(self.root) then
+    return nil, ("%s: the next page is on another server (%s)"):format(self.spec,
+      base.origin(following) or "no address"), "format"
+  end
+  return { people = people, next = following, total = total }
+end
+
+return M

@@ -1,0 +1,94 @@
+-- Collects the cover pictures of the people around an account into a folder.
+--
+--   daub collect covers --from bluesky:alice.bsky.social
+--   daub collect covers --from mastodon:alice@mastodon.social --who both --limit 2000
+--   daub collect covers --from folder:~/Pictures --from urls:list.txt
+--
+-- It can be stopped at any time and goes on where it was; run again, it fetches only what is new.
+local cli = require "daub.cli"
+local collect = require "daub.collect.run"
+local collection = require "daub.collect.collection"
+local report_lines = require "daub.collect.report"
+local source = require "daub.collect.sources"
+local system = require "daub.core.system"
+
+local o = cli.parse(arg, {
+  name = "collect",
+  summary = "people -> collection: fetches the cover pictures of the people around an account",
+  usage = "COLLECTION --from SOURCE:WHO …",
+  positional = { { "collection", help = "folder of the collection; made when it is missing" } },
+  options = {
+    { "from", type = "string", value = "SOURCE:WHO", required = true, repeated = true,
+      help = "bluesky:HANDLE, mastodon:USER@HOST, folder:PATH or urls:FILE" },
+    { "api", type = "string", value = "URL", follows = "from",
+      help = "another server for the source before it" },
+    { "who", type = "choice", choices = { "followers", "following", "both" }, default = "followers",
+      help = "whose covers" },
+    { "limit", type = "integer", value = "N", min = 1,
+      help = "at most so many people of each source" },
+    { "concurrency", type = "integer", value = "N", min = 1, max = 64, default = 8,
+      help = "pictures fetched at once" },
+    { "max-wait", type = "number", value = "SECONDS", min = 0, default = 1200,
+      help = "longest wait a server's rate limit is granted" },
+    { "refresh", type = "flag",
+      help = "asks again for pictures that are there already (changed ones are fetched)" },
+    { "dry-run", type = "flag", help = "lists what would be fetched and writes nothing" },
+  },
+})
+local report = cli.reporter(o)
+
+-- 1. The sources.
+local sources = {}
+for i, from in ipairs(o.from) do
+  local parsed, message, code = source.parse(from.value, { who = o.who, api = from.api,
+    exclude = system.realpath(o.collection) })
+  if not parsed then cli.exit(code == "usage" and 2 or 1, message) end
+  sources[i] = parsed
+end
+
+-- Sources that failed are named on a line each, and end the program.
+local function give_up_on(failures)
+  for i = 2, #failures do report:note(failures[i]) end
+  if failures[1] then cli.fail(failures[1]) end
+end
+
+system.hold_interrupts(true) -- Ctrl-C is noticed between two steps
+
+-- 2. With --dry-run: only look.
+if o.dry_run then
+  local fetch = 0
+  local seen, message, code = collect.preview(sources, { limit = o.limit, report = report,
+    visit = function(from, person)
+      local cover = person.cover
+      local what = not cover and "no-cover" or cover.skip or "fetch"
+      if what == "fetch" then fetch = fetch + 1 end
+      report:say(("%-12s %s  %s"):format(what, person.handle, cover and cover.url or ""))
+      report:event({ event = "preview", network = from.network, handle = person.handle, what = what,
+        url = cover and cover.url })
+    end })
+  if code == "interrupted" then cli.interrupted() end
+  if not seen then cli.fail(message) end
+  report:say(("%d %s, %d pictures to fetch, nothing written"):format(seen.listed, sources[1].noun,
+    fetch))
+  give_up_on(seen.failures)
+  return system.hold_interrupts(false)
+end
+
+-- 3. Collect.
+local covers, message = collection.open(o.collection, { create = true })
+if not covers then cli.fail(message) end
+local summary, why, code = collect.run(covers, sources, { report = report, limit = o.limit,
+  concurrency = o.concurrency, refresh = o.refresh, max_wait = o.max_wait })
+report:done()
+
+-- 4. Say what is there now.
+local counts = covers:counts()
+for _, line in ipairs(report_lines.lines(covers, sources[1].noun) or {}) do report:say(line) end
+report:event({ event = "done", people = counts and counts.people,
+  pictures = counts and counts.pictures, skipped = counts and counts.skipped,
+  seconds = summary and summary.seconds, failures = summary and summary.failures })
+covers:close()
+if code == "interrupted" then cli.interrupted("run the same command again to go on") end
+if not summary then cli.fail(why) end
+give_up_on(summary.failures)
+system.hold_interrupts(false)
