@@ -94,8 +94,8 @@ describe("sqlite", function()
     assert.equal(9, pairs_seen)
     for i = 1, 500 do
       for row in db:rows("select a from t where a > ?", { i % 2 }) do
-        assert.equal(i % 2 + 1, row.a)
-        break
+        if row.a == i % 2 + 1 then break end
+        error("not the first row")
       end
     end
     collectgarbage()
