@@ -75,11 +75,12 @@ end
 ---daub --info
 function M.info()
   local info = system.info()
-  local function line(name, value) io.write(("%-16s%s\n"):format(name, value)) end
+  local function line(name, value) io.write(("%-17s%s\n"):format(name, value)) end
   line("daub", info.version)
   line("data", recipes.root())
   line("kernels", info.isa .. (os.getenv("DAUB_ISA") and " (DAUB_ISA)" or ""))
   line("threads", ("%d (cores: %d)"):format(info.threads, info.cores))
+  line("decoder sandbox", require("daub.core.image").sandbox())
   line("BLAS", ("%s, core type %s"):format(info.blas, info.blas_core))
   local ok, cjson = pcall(require, "cjson")
   info.libraries["lua-cjson"] = ok and cjson._VERSION or "missing"

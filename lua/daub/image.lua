@@ -1,34 +1,28 @@
 -- Pictures: load, change, save, show.
 --
 --     local image = require "daub.image"
---     local x, info = image.load("me.jpg")              -- u8 {height, width, 3}, or nil, message, code
+--     local x, info = image.load("me.jpg")      -- u8 {height, width, 3}, or nil, message, code
 --     image.save("cover.png", image.cover(x, 1500, 500))
 --     image.show(image.grid({ a, b, c, d }, { columns = 2, gap = 4 }))
 --
--- Pixels are tensors u8 {height, width, 3}; arrays of daub.core.array are taken as well. f32 pixels are
--- what networks see: -1 is black, 1 is white (to_float, from_float).
+-- Pixels are tensors u8 {height, width, 3}; arrays of daub.core.array are taken as well. f32 pixels
+-- are what networks see: -1 is black, 1 is white (to_float, from_float).
 local A = require "daub.core.array"
 local core = require "daub.core.image"
+local options = require "daub.options"
+local system = require "daub.core.system"
+local tensor = require "daub.tensor"
 
 local M = {}
+
+local misuse, none, wrap = options.misuse, options.none, tensor.wrap
 
 local function array(x, op)
   local a = type(x) == "table" and x.array or x
   if type(a) ~= "userdata" then
-    error(("image.%s: pixels expected, got %s"):format(op, type(x)), 3)
+    misuse(("image.%s: expected pixels, got %s"):format(op, x == nil and "nothing" or type(x)))
   end
   return a
-end
-
-local function wrap(a) return require("daub.tensor").wrap(a) end
-
-local function check_options(op, o, known)
-  for name in pairs(o or {}) do
-    if not (" " .. known .. " "):find(" " .. tostring(name) .. " ", 1, true) then
-      error(("image.%s: unknown option '%s' (options: %s)"):format(op, tostring(name), known), 3)
-    end
-  end
-  return o or {}
 end
 
 ---Decodes a picture by its content, in a sandboxed process: JPEG, PNG, GIF, BMP, TGA or WebP.
@@ -101,15 +95,12 @@ encoders.jpg = encoders.jpeg
 ---@param o? {quality: integer} 1 … 100, for JPEG (default 90) and WebP (default 85)
 ---@return string
 function M.encode(x, format, o)
-  o = check_options("encode", o, "quality")
-  local encode = encoders[format]
-  if not encode then
-    error(("image.encode: 'png', 'jpeg' or 'webp' expected, got '%s'"):format(tostring(format)), 2)
-  end
-  return encode(A.contiguous(to_u8(array(x, "encode"))), o.quality)
+  o = options.check("image.encode", o, { quality = none })
+  options.choice("image.encode", "format", format, { "png", "jpeg", "jpg", "webp" })
+  return encoders[format](A.contiguous(to_u8(array(x, "encode"))), o.quality)
 end
 
----Saves a picture under a name that ends in .png, .jpg, .jpeg or .webp; the file is replaced as a whole.
+---Saves a picture under a name ending in .png, .jpg, .jpeg or .webp; replaces a file as a whole.
 ---@param path string
 ---@param x daub.Tensor u8 or f32 (-1 … 1) {height, width, 1|3|4}
 ---@param o? {quality: integer}
@@ -119,23 +110,24 @@ end
 function M.save(path, x, o)
   local extension = (path:match("%.([^./]+)$") or ""):lower()
   if not encoders[extension] then
-    error(("image.save: a name ending in .png, .jpg or .webp expected, got '%s'"):format(path), 2)
+    misuse(("image.save: expected a name ending in .png, .jpg or .webp, got %s"):format(path))
   end
-  return require("daub.core.system").write_file(path, M.encode(x, extension, o))
+  return system.write_file(path, M.encode(x, extension, o))
 end
 
 ---Resizes to exactly width x height.
 ---@param x daub.Tensor u8 or f32
 ---@param width integer
 ---@param height integer
----@param o? {filter: "box"|"triangle"|"mitchell"|"catmullrom"|"lanczos3", linear: boolean}
+---@param o? {filter: string, linear: boolean} as daub.core.image's resize
 ---@return daub.Tensor
 function M.resize(x, width, height, o)
   return wrap(core.resize(array(x, "resize"), width, height, o))
 end
 
 local gravities = {
-  center = { 0.5, 0.5 }, top = { 0.5, 0 }, bottom = { 0.5, 1 }, left = { 0, 0.5 }, right = { 1, 0.5 },
+  center = { 0.5, 0.5 }, top = { 0.5, 0 }, bottom = { 0.5, 1 },
+  left = { 0, 0.5 }, right = { 1, 0.5 },
 }
 
 -- The largest part of `a` with the shape width : height, as a view.
@@ -152,17 +144,26 @@ local function cut(a, width, height, gravity)
   return A.narrow(A.narrow(a, 1, y + 1, ch), 2, x + 1, cw)
 end
 
+local function inside(n) return type(n) == "number" and n >= 0 and n <= 1 end
+
 ---Fills width x height with the picture: cuts the largest part of that shape and resizes it.
+---`gravity` says which part: "center", "top", "bottom", "left", "right", or {x, y} in 0 … 1.
 ---@param x daub.Tensor u8 or f32
 ---@param width integer
 ---@param height integer
----@param o? {gravity: "center"|"top"|"bottom"|"left"|"right"|number[], filter: string, linear: boolean} gravity: which part stays, or {x, y} in 0 … 1
+---@param o? {gravity: string|number[], filter: string, linear: boolean}
 ---@return daub.Tensor
 function M.cover(x, width, height, o)
-  o = check_options("cover", o, "gravity filter linear")
-  local gravity = gravities[o.gravity or "center"] or o.gravity
-  if type(gravity) ~= "table" or not (tonumber(gravity[1]) and tonumber(gravity[2])) then
-    error("image.cover: gravity 'center', 'top', 'bottom', 'left', 'right' or {x, y} expected", 2)
+  o = options.check("image.cover", o, { gravity = "center", filter = none, linear = false })
+  local gravity = o.gravity
+  if type(gravity) ~= "table" then
+    options.choice("image.cover", "gravity", gravity, options.sorted_keys(gravities))
+    gravity = gravities[gravity]
+  elseif not (inside(gravity[1]) and inside(gravity[2])) then
+    misuse("image.cover: expected gravity {x, y} with both in 0 … 1")
+  end
+  if not (inside(1 / width) and inside(1 / height)) then
+    misuse("image.cover: expected a width and a height of at least 1")
   end
   local part = cut(array(x, "cover"), width, height, gravity)
   return wrap(core.resize(part, width, height, { filter = o.filter, linear = o.linear }))
@@ -175,31 +176,33 @@ local function cells(list)
   else
     local all = to_u8(array(list, "grid"))
     if A.ndim(all) ~= 4 then
-      error("image.grid: a list of pictures or pixels {n, height, width, 3} expected", 3)
+      misuse("image.grid: expected a list of pictures or pixels {n, height, width, 3}")
     end
     for i = 1, A.shape(all)[1] do out[i] = A.select(all, 1, i) end
   end
-  if #out == 0 then error("image.grid: no pictures", 3) end
+  if #out == 0 then misuse("image.grid: expected at least one picture") end
   return out
 end
 
 ---Lays pictures out in rows, left to right; cells are as large as the largest picture.
----@param list daub.Tensor[]|daub.Tensor pictures u8 or f32 (-1 … 1), or all in one {n, height, width, 3}
----@param o? {columns: integer, gap: integer, background: integer[]} defaults: about square, 2 pixels, white {255, 255, 255}
+---By default about as many columns as rows, a gap of 2 pixels, white behind.
+---@param list daub.Tensor[]|daub.Tensor u8 or f32 (-1 … 1): a list, or {n, height, width, 3}
+---@param o? {columns: integer, gap: integer, background: integer[]}
 ---@return daub.Tensor u8
 function M.grid(list, o)
-  o = check_options("grid", o, "columns gap background")
+  o = options.check("image.grid", o,
+    { columns = none, gap = 2, background = { 255, 255, 255 } })
   local pictures = cells(list)
   local columns = math.min(#pictures, o.columns or math.ceil(math.sqrt(#pictures)))
-  if columns < 1 then error("image.grid: columns of 1 or more expected", 2) end
-  local gap, rows = o.gap or 2, math.ceil(#pictures / columns)
+  if columns < 1 then misuse("image.grid: expected 1 or more columns") end
+  local gap, rows = o.gap, math.ceil(#pictures / columns)
   local height, width = 0, 0
   for _, a in ipairs(pictures) do
     local shape = A.shape(a)
     height, width = math.max(height, shape[1]), math.max(width, shape[2])
   end
   local out = A.new({ rows * (height + gap) + gap, columns * (width + gap) + gap, 3 }, "u8")
-  A.copy_(out, A.from(o.background or { 255, 255, 255 }, { 3 }, "u8"))
+  A.copy_(out, A.from(o.background, { 3 }, "u8"))
   for i, a in ipairs(pictures) do
     local shape = A.shape(a)
     local row, column = math.floor((i - 1) / columns), (i - 1) % columns
@@ -211,12 +214,13 @@ function M.grid(list, o)
 end
 
 ---Text that shows a picture when printed to this terminal (sixel, kitty, iTerm2 or half blocks).
+---By default as wide as the terminal and at most 24 rows high.
 ---@param x daub.Tensor u8 or f32 (-1 … 1)
----@param o? {columns: integer, rows: integer} at most so many character cells; default the terminal's width, 24 rows
+---@param o? {columns: integer, rows: integer} at most so many character cells
 ---@return string
 function M.text(x, o)
-  o = check_options("text", o, "columns rows")
-  local columns, rows = require("daub.core.system").terminal_size()
+  o = options.check("image.text", o, { columns = none, rows = none })
+  local columns, rows = system.terminal_size()
   columns = o.columns or columns or 80
   rows = o.rows or math.max(1, math.min(24, (rows or 25) - 1))
   return core.terminal(A.contiguous(to_u8(array(x, "text"))), columns, rows)
