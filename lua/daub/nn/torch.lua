@@ -1,6 +1,6 @@
 -- Weights in PyTorch's layout and names, to carry them there and back.
 --
---     safetensors.save("g.safetensors", nn.torch.state(G))   -- there: load_state_dict(load_file(…))
+--     safetensors.save("g.safetensors", nn.torch.state(G))  -- there: load_state_dict(load_file(…))
 --     nn.torch.load_state(G, safetensors.load("from_torch.safetensors"))
 --
 -- Convolution weights {kh, kw, in, out} are (out, in, kh, kw) there, in both directions of Conv2d
