@@ -174,6 +174,9 @@ def function_cases():
                          "F.pad(x, {1, 2, 3, 0}, {mode = 'circular'})", (2, 3, 4, 5), none),
         "interpolate_factor": (lambda x, t: F.interpolate(x, scale_factor=1.7),
                                "F.interpolate(x, {scale_factor = 1.7})", (2, 3, 4, 5), none),
+        "interpolate_bilinear": (
+            lambda x, t: F.interpolate(x, scale_factor=(1.7, 0.6), mode="bilinear"),
+            "F.interpolate(x, {scale_factor = {1.7, 0.6}, mode = 'bilinear'})", (2, 3, 4, 5), none),
         "var": (lambda x, t: x.var(1), "x:var(2)", (4, 3), none),
         "std": (lambda x, t: x.std(0, correction=0), "x:std(1, false, {correction = 0})", (4, 3), none),
         "prod": (lambda x, t: x.prod(1), "x:prod(2)", (4, 5), none),

@@ -6,14 +6,14 @@ local module = require "daub.nn.module"
 local options = require "daub.options"
 local tensor = require "daub.tensor"
 
--- The weight as a matrix {out, rest}.
+-- The weight as PyTorch's matrix {out, rest}.
 local function matrix(layer, weight)
-  local type_name, shape = layer.type_name, weight.shape
+  local shape = weight.shape
   if #shape == 2 then return weight end
-  if type_name == "ConvTranspose2d" then
-    return weight:permute { 3, 1, 2, 4 }:reshape { shape[3], -1 }
+  if layer.type_name == "ConvTranspose2d" then
+    return weight:permute { 3, 4, 1, 2 }:reshape { shape[3], -1 }
   end
-  return weight:reshape { -1, shape[#shape] }:t()
+  return weight:permute { 4, 3, 1, 2 }:reshape { shape[4], -1 }
 end
 
 local function normalized(layer, o)

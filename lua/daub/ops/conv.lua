@@ -3,6 +3,7 @@
 -- The three bilinear maps of a convolution are each others' gradients:
 --   y  = conv(x, w)            dx = input_grad(dy, w)      dw = weight_grad(x, dy)
 -- and conv_transpose2d's forward is input_grad.
+local A = require "daub.core.array"
 local C = require "daub.core.conv"
 local autograd = require "daub.autograd"
 local class = require "daub.tensor.class"
@@ -191,6 +192,7 @@ function M.adaptive_avg_pool2d(x, size)
     function(g) return C.adaptive_avg_pool2d_grad(g, height, width) end)
 end
 
+-- The size asked for, and the two factors when they do not give whole sizes.
 local function target_size(x, o)
   if (o.size == nil) == (o.scale_factor == nil) then
     misuse("interpolate: give either size or scale_factor")
@@ -202,8 +204,26 @@ local function target_size(x, o)
   if type(sh) ~= "number" or type(sw) ~= "number" or sh <= 0 or sw <= 0 then
     misuse("interpolate: scale_factor must be a positive number or a pair of them")
   end
-  return options.pair("interpolate", "size",
-    { math.floor(x.shape[2] * sh), math.floor(x.shape[3] * sw) }, 1)
+  local h, w = x.shape[2] * sh, x.shape[3] * sw
+  local oh, ow = options.pair("interpolate", "size", { math.floor(h), math.floor(w) }, 1)
+  if (oh ~= h or ow ~= w) and not o.align_corners then return oh, ow, { sh, sw } end
+  return oh, ow
+end
+
+-- One dimension read at places i / factor, as PyTorch does where factor gives no whole size.
+local function resample(x, dim, count, factor, mode)
+  local n, first, second, shares = x.shape[dim], {}, {}, {}
+  for i = 0, count - 1 do
+    local at = mode == "nearest" and i / factor or math.max((i + 0.5) / factor - 0.5, 0)
+    local k = math.min(math.floor(at), n - 1)
+    first[i + 1], second[i + 1], shares[i + 1] = k + 1, math.min(k + 2, n), at - k
+  end
+  local a = x:index_select(dim, first)
+  if mode == "nearest" then return a end
+  local shape = { 1, 1, 1, 1 }
+  shape[dim] = count
+  local share = wrap(A.from(shares, shape, x.dtype))
+  return a + (x:index_select(dim, second) - a) * share
 end
 
 --- Another size, by the nearest or by bilinear interpolation (PyTorch's rules).
@@ -215,7 +235,10 @@ function M.interpolate(x, o)
     mode = "nearest", align_corners = false })
   expect_image("interpolate", x)
   options.choice("interpolate", "mode", o.mode, { "nearest", "bilinear" })
-  local oh, ow = target_size(x, o)
+  local oh, ow, factors = target_size(x, o)
+  if factors then
+    return resample(resample(x, 2, oh, factors[1], o.mode), 3, ow, factors[2], o.mode)
+  end
   local height, width, align = x.shape[2], x.shape[3], o.align_corners
   if o.mode == "nearest" then
     if align then misuse("interpolate: align_corners is for mode = \"bilinear\"") end
