@@ -290,17 +290,26 @@ static int64_t target_step(const plan *p) {
     return p->across ? ay->target * ax->target * channels : ax->scale * channels;
 }
 
-// Brings spare results (columns of all phases) to their places.
+// Brings one row of results, for all phases of a base position, to their places. The results of a phase row
+// lie side by side both here and there (with one group of channels).
 static void scatter_merged(const job *j, const place *at, const float *row) {
     const plan *p = j->p;
     const daub_conv_axis *ay = &p->grid.axis[0], *ax = &p->grid.axis[1];
-    for (int64_t i = 0; i < ay->scale * ax->scale; i++) {
-        int64_t r[2] = {i / ax->scale, i % ax->scale};
-        int64_t ty = at->y * ay->scale + r[0] - ay->shift,
-                tx = at->x * ax->scale + r[1] - ax->shift;
-        if (ty < 0 || ty >= ay->target || tx < 0 || tx >= ax->target) continue;
-        float *to = result_at(p, r, at->n, at->y, at->x) + j->group * p->target_channels;
-        for (int64_t c = 0; c < p->target_channels; c++) to[c] = row[i * p->target_channels + c];
+    int64_t channels = p->target_channels, pixel = p->s->groups * channels;
+    int64_t y = at->y * ay->scale - ay->shift, x = at->x * ax->scale - ax->shift;
+    int64_t first = x < 0 ? -x : 0, end = ax->target - x < ax->scale ? ax->target - x : ax->scale;
+    float *corner = p->target + (at->n * ay->target + y) * ax->target * pixel + x * pixel +
+                    j->group * channels;
+    for (int64_t ry = 0; ry < ay->scale; ry++) {
+        if (y + ry < 0 || y + ry >= ay->target) continue;
+        float *to = corner + ry * ax->target * pixel;
+        const float *from = row + ry * ax->scale * channels;
+        if (pixel == channels) {
+            for (int64_t i = first * channels; i < end * channels; i++) to[i] = from[i];
+            continue;
+        }
+        for (int64_t rx = first; rx < end; rx++)
+            for (int64_t c = 0; c < channels; c++) to[rx * pixel + c] = from[rx * channels + c];
     }
 }
 
