@@ -25,29 +25,30 @@ static void option_pair(lua_State *L, int index, const char *name, int64_t out[2
     if (lua_isnumber(L, -1)) {
         out[0] = out[1] = lx_check_int64(L, lua_gettop(L));
     } else if (!lua_isnil(L, -1)) {
-        if (!lua_istable(L, -1) || lx_check_integers(L, lua_gettop(L), out, 2) != 2)
+        if (!lua_istable(L, -1) || lua_objlen(L, -1) != 2)
             luaL_error(L, "option '%s': a number or {rows, columns} expected", name);
+        lx_check_integers(L, lua_gettop(L), out, 2);
     }
     lua_pop(L, 1);
 }
 
-// Raises when the options at `index` hold a key that is not one of `names` (NULL at the end).
-static void check_options(lua_State *L, int index, const char *const *names) {
+// Raises when the options at `index` hold a key that is not one of `names` (a list in words).
+static void check_options(lua_State *L, int index, const char *names) {
     if (lua_isnoneornil(L, index)) return;
     luaL_checktype(L, index, LUA_TTABLE);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-        bool known = false;
-        for (int i = 0; names[i]; i++) known |= !strcmp(key, names[i]);
-        if (!known)
-            luaL_error(L, "unknown option '%s' (%s, %s, %s …)", key, names[0], names[1], names[2]);
+        const char *found = strstr(names, key);
+        size_t length = strlen(key);
+        bool starts = found && (found == names || found[-1] == ' ');
+        if (!starts || (found[length] && found[length] != ' '))
+            luaL_error(L, "unknown option '%s' (one of: %s)", key, names);
     }
 }
 
 static daub_conv_options check_conv_options(lua_State *L, int index) {
-    static const char *const names[] = {"stride", "padding", "groups", NULL};
     daub_conv_options o = {{1, 1}, {0, 0}, 1};
-    check_options(L, index, names);
+    check_options(L, index, "stride padding groups");
     option_pair(L, index, "stride", o.stride);
     option_pair(L, index, "padding", o.padding);
     if (!lua_isnoneornil(L, index)) {
@@ -59,10 +60,9 @@ static daub_conv_options check_conv_options(lua_State *L, int index) {
 }
 
 static daub_pool_options check_pool_options(lua_State *L, int index) {
-    static const char *const names[] = {"kernel", "stride", "padding", "count_include_pad", NULL};
     daub_pool_options o = {.count_padding = true};
     luaL_checktype(L, index, LUA_TTABLE);
-    check_options(L, index, names);
+    check_options(L, index, "kernel stride padding count_include_pad");
     option_pair(L, index, "kernel", o.kernel);
     memcpy(o.stride, o.kernel, sizeof o.stride);
     option_pair(L, index, "stride", o.stride);

@@ -4,6 +4,8 @@
     python3 tests/golden/make_pooling.py > tests/golden/pooling.lua
 """
 import math
+import textwrap
+
 import torch
 import torch.nn.functional as F
 
@@ -36,7 +38,8 @@ CASES = [
 
 
 def row(t):
-    return "{" + ",".join("%.9g" % v for v in t.permute(0, 2, 3, 1).reshape(-1).tolist()) + "}"
+    values = ", ".join("%.9g" % v for v in t.permute(0, 2, 3, 1).reshape(-1).tolist())
+    return "{\n" + textwrap.fill(values, 96, initial_indent="    ", subsequent_indent="    ") + " }"
 
 
 def lua(v):

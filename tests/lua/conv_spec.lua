@@ -16,8 +16,8 @@ local function assert_close(expected, got, tolerance)
   assert.equal(#expected, #got)
   for i = 1, #expected do
     local error = math.abs(expected[i] - got[i])
-    assert.is_true(error <= tolerance, ("element %d: expected %.9g, got %.9g"):format(i, expected[i],
-      got[i]))
+    assert.is_true(error <= tolerance,
+      ("element %d: expected %.9g, got %.9g"):format(i, expected[i], got[i]))
   end
 end
 
@@ -30,7 +30,8 @@ end
 describe("conv2d", function()
   it("is the sum its definition says", function()
     local x, w = fill { 1, 4, 5, 2 }, fill { 3, 2, 2, 3 }
-    local y = C.conv2d(x, w, A.from({ 1, 2, 3 }, { 3 }, "f64"), { stride = { 2, 1 }, padding = { 1, 0 } })
+    local bias = A.from({ 1, 2, 3 }, { 3 }, "f64")
+    local y = C.conv2d(x, w, bias, { stride = { 2, 1 }, padding = { 1, 0 } })
     assert.same({ 1, 2, 4, 3 }, A.shape(y))
     local xv, wv, expected = A.totable(x), A.totable(w), {}
     for oy = 0, 1 do
@@ -42,7 +43,8 @@ describe("conv2d", function()
               local iy, ix = oy * 2 + ky - 1, ox + kx
               for c = 0, 1 do
                 if iy >= 0 and iy < 4 then
-                  sum = sum + xv[(iy * 5 + ix) * 2 + c + 1] * wv[((ky * 2 + kx) * 2 + c) * 3 + o + 1]
+                  local weight = wv[((ky * 2 + kx) * 2 + c) * 3 + o + 1]
+                  sum = sum + xv[(iy * 5 + ix) * 2 + c + 1] * weight
                 end
               end
             end
@@ -58,14 +60,17 @@ describe("conv2d", function()
     local x, w = fill { 3, 9, 7, 5 }, fill { 3, 3, 5, 6 }
     local o = { stride = 2, padding = 1 }
     local y = C.conv2d(x, w, nil, o)
-    local view = A.permute(A.contiguous(A.permute(A.cast(x, "f32"), { 4, 1, 2, 3 })), { 2, 3, 4, 1 })
+    local planes = A.contiguous(A.permute(A.cast(x, "f32"), { 4, 1, 2, 3 }))
+    local view = A.permute(planes, { 2, 3, 4, 1 })
     assert.is_false(A.is_contiguous(view))
     assert_close(A.totable(y), A.totable(C.conv2d(view, A.cast(w, "f32"), nil, o)), 1e-5)
   end)
 
   it("has gradients that are its adjoints", function()
     for _, o in ipairs {
-      { stride = { 2, 3 }, padding = { 1, 2 } }, { groups = 2 }, { padding = 3, stride = 2, groups = 4 },
+      { stride = { 2, 3 }, padding = { 1, 2 } },
+      { groups = 2 },
+      { padding = 3, stride = 2, groups = 4 },
     } do
       local groups = o.groups or 1
       local x, w = fill { 2, 8, 9, 4 }, fill { 3, 2, 4 / groups, 8 }
@@ -103,7 +108,8 @@ end)
 
 describe("pooling and resampling", function()
   local N, H, W, CHANNELS = 2, 5, 7, 3
-  local golden = assert(loadfile(DAUB_TESTS .. "/golden/pooling.lua"))()
+  local here = debug.getinfo(1, "S").source:match("^@(.*)/lua/[^/]*$")
+  local golden = assert(loadfile(here .. "/golden/pooling.lua"))()
 
   -- The function and its adjoint as functions of one array.
   local function functions(case)
