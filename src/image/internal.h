@@ -28,6 +28,10 @@ typedef struct daub_structure {
 daub_status daub_structure_check(const uint8_t *bytes, size_t size, const daub_picture_info *info,
                                  daub_structure *found);
 
+// Place of the next marker (FF xx) from `at` on that begins a segment or ends the picture; `size` when
+// there is none.
+size_t daub_jpeg_marker(const uint8_t *bytes, size_t size, size_t at);
+
 // EXIF orientation 1 … 8 from TIFF data; 1 when there is none.
 int daub_exif_orientation(const uint8_t *tiff, size_t size);
 // Turns RGB upright. Takes *rgb and replaces it; swaps the sides in info for orientations 5 … 8.

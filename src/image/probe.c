@@ -40,21 +40,15 @@ static daub_status probe_jpeg_frame(const uint8_t *p, size_t length, int marker,
 }
 
 static daub_status probe_jpeg(const uint8_t *bytes, size_t size, daub_picture_info *info) {
-    size_t at = 2;
-    while (at + 4 <= size) {
-        if (bytes[at] != 0xFF) return daub_fail(DAUB_DECODE, "broken JPEG: no marker where one is due");
+    for (size_t at = daub_jpeg_marker(bytes, size, 2); at + 4 <= size;) {
         int marker = bytes[at + 1];
-        if (marker == 0xFF) {
-            at++; // fill byte
-            continue;
-        }
         size_t length = be16(bytes + at + 2);
         if (marker == 0xD9 || marker == 0xDA || length < 2)
             return daub_fail(DAUB_DECODE, "broken JPEG: no frame header before the picture data");
         if (at + 2 + length > size) break;
         if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC)
             return probe_jpeg_frame(bytes + at + 4, length - 2, marker, info);
-        at += 2 + length;
+        at = daub_jpeg_marker(bytes, size, at + 2 + length);
     }
     return truncated("JPEG");
 }

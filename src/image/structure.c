@@ -6,8 +6,9 @@
 
 static daub_status truncated(const char *name) { return daub_fail(DAUB_DECODE, "truncated %s", name); }
 
-// JPEG: segments up to SOS, entropy-coded data up to the next marker, and so on until EOI.
-static size_t skip_entropy(const uint8_t *bytes, size_t size, size_t at) {
+// Rubbish between segments and fill bytes are skipped, as every reader does. In entropy-coded data FF 00
+// stands for FF, and RST markers belong to the data: this finds its end as well.
+size_t daub_jpeg_marker(const uint8_t *bytes, size_t size, size_t at) {
     while (at < size) {
         const uint8_t *ff = memchr(bytes + at, 0xFF, size - at);
         if (!ff || ff + 1 >= bytes + size) return size;
@@ -15,7 +16,7 @@ static size_t skip_entropy(const uint8_t *bytes, size_t size, size_t at) {
         int next = ff[1];
         if (next == 0xFF)
             at++;
-        else if (next == 0 || (next >= 0xD0 && next <= 0xD7))
+        else if (next <= 1 || (next >= 0xD0 && next <= 0xD8))
             at += 2;
         else
             return at;
@@ -26,15 +27,9 @@ static size_t skip_entropy(const uint8_t *bytes, size_t size, size_t at) {
 static daub_status check_jpeg(const uint8_t *bytes, size_t size, const daub_picture_info *info,
                               daub_structure *found) {
     bool adobe = false, scanned = false;
-    size_t at = 2;
     found->end = size;
-    while (at + 2 <= size) {
-        if (bytes[at] != 0xFF) break; // rubbish between segments: whatever follows is not the picture
+    for (size_t at = daub_jpeg_marker(bytes, size, 2); at + 2 <= size;) {
         int marker = bytes[at + 1];
-        if (marker == 0xFF) {
-            at++;
-            continue;
-        }
         if (marker == 0xD9) {
             found->end = at + 2;
             break;
@@ -48,11 +43,8 @@ static daub_status check_jpeg(const uint8_t *bytes, size_t size, const daub_pict
             found->exif_size = length - 8;
         }
         if (marker == 0xEE && length >= 14 && !memcmp(p, "Adobe", 5)) adobe = true;
-        at += 2 + length;
-        if (marker == 0xDA) {
-            scanned = true;
-            at = skip_entropy(bytes, size, at);
-        }
+        if (marker == 0xDA) scanned = true;
+        at = daub_jpeg_marker(bytes, size, at + 2 + length);
     }
     if (!scanned) return truncated("JPEG");
     found->no_end = found->end == size && !(bytes[size - 2] == 0xFF && bytes[size - 1] == 0xD9);

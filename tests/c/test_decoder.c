@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "check.h"
+#include "damage.h"
 #include "image/decoder.h"
 
 typedef struct encoded {
@@ -142,19 +143,6 @@ static void test_crash(void) {
     daub_free(e.data);
     daub_decoder_close(d); // with one picture under way
     CHECK(first_child() == 0);
-}
-
-static void damage(uint8_t *bytes, size_t *size, daub_rng *rng) {
-    int64_t count = 1 + daub_rng_next_below(rng, 8);
-    for (int64_t i = 0; i < count && *size > 1; i++) {
-        int64_t at = daub_rng_next_below(rng, (int64_t)*size);
-        switch (daub_rng_next_below(rng, 4)) {
-        case 0: bytes[at] ^= (uint8_t)(1 << daub_rng_next_below(rng, 8)); break;
-        case 1: bytes[at] = (uint8_t)daub_rng_next(rng); break;
-        case 2: bytes[at] = 0xFF; break;
-        case 3: *size = (size_t)(at > 40 ? at : (int64_t)*size); break;
-        }
-    }
 }
 
 // Every damaged picture is answered, and the decoder goes on.
