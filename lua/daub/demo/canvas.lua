@@ -32,8 +32,9 @@ end
 function Canvas:blend(colour, cover, box)
   local w, h, p = self.width, self.height, self.pixels
   local r, g, b = colour[1], colour[2], colour[3]
-  local left, right = box and max(0, floor(box.left)) or 0, box and min(w - 1, floor(box.right)) or w - 1
-  local top, bottom = box and max(0, floor(box.top)) or 0, box and min(h - 1, floor(box.bottom)) or h - 1
+  box = box or { left = 0, top = 0, right = w, bottom = h }
+  local left, right = max(0, floor(box.left)), min(w - 1, floor(box.right))
+  local top, bottom = max(0, floor(box.top)), min(h - 1, floor(box.bottom))
   for y = top, bottom do
     for x = left, right do
       local a = min(1, max(0, cover(x + 0.5, y + 0.5)))

@@ -85,8 +85,8 @@ function M.blobs(c, r)
   local p = r:pick(palettes)
   wash(c, r, { p[1], p[4] })
   for _ = 1, r:integer(4, 9) do
-    c:disc(r:uniform(0, c.width), r:uniform(0, c.height), c.height * r:uniform(0.15, 0.55), p[r:integer(2, 5)],
-      r:uniform(0.6, 1))
+    c:disc(r:uniform(0, c.width), r:uniform(0, c.height), c.height * r:uniform(0.15, 0.55),
+      p[r:integer(2, 5)], r:uniform(0.6, 1))
   end
 end
 
@@ -96,8 +96,8 @@ function M.bokeh(c, r)
   c:gradient({ mix(p[1], { 0, 0, 0 }, 0.4), p[1], p[2] }, along(c, r:uniform(0, 2 * pi)))
   for _ = 1, r:integer(14, 34) do
     local radius = c.height * r:uniform(0.05, 0.18)
-    c:disc(r:uniform(0, c.width), r:uniform(0, c.height), radius, mix(p[r:integer(3, 5)], { 1, 1, 1 }, 0.2),
-      r:uniform(0.2, 0.6), radius * 0.3)
+    c:disc(r:uniform(0, c.width), r:uniform(0, c.height), radius,
+      mix(p[r:integer(3, 5)], { 1, 1, 1 }, 0.2), r:uniform(0.2, 0.6), radius * 0.3)
   end
 end
 
@@ -109,7 +109,8 @@ function M.waves(c, r)
   c:gradient({ from, from }, function() return 0 end)
   local n = r:integer(3, 5)
   for k = 1, n do
-    local height, length, phase = c.height * r:uniform(0.05, 0.12), c.width / r:uniform(0.8, 2), r:uniform(0, 2 * pi)
+    local height, length = c.height * r:uniform(0.05, 0.12), c.width / r:uniform(0.8, 2)
+    local phase = r:uniform(0, 2 * pi)
     local base = c.height * (k - 0.3) / (n + 0.2)
     local colour = mix(k == n - 1 and p[5] or from, to, k / (n + 1))
     c:below(function(x) return base + height * sin(2 * pi * x / length + phase) end, colour, colour)
@@ -121,14 +122,17 @@ function M.slogan(c, r)
   local p = r:pick(palettes)
   local dark = r:chance(0.6)
   local ground = dark and r:integer(1, 2) or 4
-  c:gradient({ p[ground], mix(p[ground], p[dark and 2 or 3], r:uniform(0, 0.5)) }, along(c, r:uniform(0, 2 * pi)))
+  c:gradient({ p[ground], mix(p[ground], p[dark and 2 or 3], r:uniform(0, 0.5)) },
+    along(c, r:uniform(0, 2 * pi)))
   local text, accent = r:pick(slogans), p[5]
-  local height = math.min(c.height * r:uniform(0.28, 0.42), c.height / 3 * c.width * 0.85 / letters.width(text, c.height / 3))
+  local widest = c.width * 0.85 / letters.width(text, 1) -- the height at which it is too wide
+  local height = math.min(c.height * r:uniform(0.28, 0.42), widest)
   local width, slant = letters.width(text, height), r:pick { 0, 0, 0.15 }
   local left, top = (c.width - width) / 2, (c.height - height) / 2
   local decoration = r:integer(1, 4)
   if decoration == 1 then
-    c:strokes({ { left, top + height * 1.4, left + width, top + height * 1.4 } }, height * 0.1, accent)
+    local y = top + height * 1.4
+    c:strokes({ { left, y, left + width, y } }, height * 0.1, accent)
   elseif decoration == 2 then
     local m = c.height * 0.1
     c:strokes({ { m, m, c.width - m, m }, { c.width - m, m, c.width - m, c.height - m },

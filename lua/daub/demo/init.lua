@@ -61,8 +61,9 @@ end
 
 ---Paints `count` covers into `folder` as JPEG; what is there already is left as it is.
 ---@param folder string made when missing
----@param o {count: integer, seed?: integer, progress?: fun(done: integer, count: integer)}
----@return integer|nil painted how many were missing; nil, message, code when the folder is not writable
+---@param o {count: integer, seed?: integer, width?: integer, height?: integer, progress?: function}
+--- progress(done, count) is called after each
+---@return integer|nil painted how many were missing; nil, message, code when it cannot write
 ---@return string? message
 ---@return string? code
 function M.write(folder, o)

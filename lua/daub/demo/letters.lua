@@ -12,7 +12,8 @@ local glyphs = {
   R = "06 00 30 41 42 33 03|23 46", S = "41 30 10 01 02 13 33 44 45 36 16 05",
   T = "00 40|20 26", U = "00 05 16 36 45 40", V = "00 26 40", W = "00 16 23 36 40",
   X = "00 46|40 06", Y = "00 23 40|23 26", Z = "00 40 06 46",
-  ["!"] = "00 04|06 06", ["."] = "06 06", ["'"] = "00 01", ["&"] = "46 02 01 10 20 31 32 04 05 16 26 43",
+  ["!"] = "00 04|06 06", ["."] = "06 06", ["'"] = "00 01",
+  ["&"] = "46 02 01 10 20 31 32 04 05 16 26 43",
 }
 
 local GAP, SPACE = 1.6, 2.6 -- between letters and for a blank, in grid units
@@ -37,7 +38,7 @@ end
 ---Draws one line; unknown characters are blanks.
 ---@param canvas daub.demo.Canvas
 ---@param text string
----@param o {left: number, top: number, height: number, thickness: number, colour: number[], opacity?: number, slant?: number}
+---@param o table left, top, height, thickness: pixels; colour; opacity (1); slant (0)
 function M.draw(canvas, text, o)
   local unit, pen, slant = o.height / 6, o.left, o.slant or 0
   for character in text:upper():gmatch(".") do

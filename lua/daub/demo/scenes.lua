@@ -22,16 +22,17 @@ local moods = {
     far = { .32, .55, .55 }, near = { .04, .17, .20 } },
 }
 
--- A smooth line made of a few sines; `rough` adds shorter ones.
-local function ridge(r, width, base, height, rough)
+-- A smooth line made of a few sines.
+local function ridge(r, width, base, height)
   local waves = {}
-  for k = 1, rough and 6 or 3 do
-    waves[k] = { height / k ^ (rough and 0.9 or 1.3), r:uniform(0.6, 1.4) * k * 2 * pi / width, r:uniform(0, 2 * pi) }
+  for k = 1, 3 do
+    waves[k] = { height = height / k ^ 1.3, pitch = r:uniform(0.6, 1.4) * k * 2 * pi / width,
+      phase = r:uniform(0, 2 * pi) }
   end
   local line = {}
   for x = 0, width do
     local y = base
-    for _, w in ipairs(waves) do y = y + w[1] * sin(x * w[2] + w[3]) end
+    for _, w in ipairs(waves) do y = y + w.height * sin(x * w.pitch + w.phase) end
     line[x] = y
   end
   return function(x) return line[math.floor(x)] end
@@ -57,7 +58,8 @@ end
 
 local function clouds(c, r, colour, lowest)
   for _ = 1, r:integer(0, 4) do
-    local x, y, size = r:uniform(0, c.width), lowest * r:uniform(0.1, 0.6), c.height * r:uniform(0.05, 0.10)
+    local x, y = r:uniform(0, c.width), lowest * r:uniform(0.1, 0.6)
+    local size = c.height * r:uniform(0.05, 0.10)
     for k = -3, 3 do
       c:disc(x + k * size * r:uniform(0.6, 0.9), y + r:uniform(-0.2, 0.2) * size,
         size * (1 - math.abs(k) / 5), colour, 0.55, size * 0.7)
@@ -101,13 +103,25 @@ function M.mountains(c, r)
   for _ = 1, r:integer(4, 7) do
     local x, half = c.width * r:uniform(0, 1), c.height * r:uniform(0.45, 0.9)
     local top = c.height * r:uniform(0.2, 0.5)
-    c:polygon({ { x, top }, { x + half, foot + 20 }, { x - half, foot + 20 } }, rock)
-    c:polygon({ { x, top }, { x + half, foot + 20 }, { x + half * 0.15, foot + 20 } }, mix(rock, mood.near, 0.5), 0.8)
+    local base = foot + 20
+    c:polygon({ { x, top }, { x + half, base }, { x - half, base } }, rock)
+    c:polygon({ { x, top }, { x + half, base }, { x + half * 0.15, base } },
+      mix(rock, mood.near, 0.5), 0.8)
     local cap = r:uniform(0.18, 0.32)
-    local y = top + (foot + 20 - top) * cap
-    c:polygon({ { x, top }, { x + half * cap, y }, { x, y - 6 }, { x - half * cap, y } }, snow, 0.95)
+    local y = top + (base - top) * cap
+    c:polygon({ { x, top }, { x + half * cap, y }, { x, y - 6 }, { x - half * cap, y } }, snow,
+      0.95)
   end
   c:below(ridge(r, c.width, foot, c.height * 0.03), mix(rock, mood.near, 0.6), mood.near)
+end
+
+local function boat(c, x, y, s, hull)
+  c:polygon({ { x, y - s * 1.6 }, { x + s * 0.7, y - s * 0.2 }, { x, y - s * 0.2 } },
+    { 1, 1, 0.97 })
+  c:polygon({ { x - s * 0.08, y - s * 1.3 }, { x - s * 0.08, y - s * 0.2 },
+    { x - s * 0.5, y - s * 0.2 } }, { .93, .93, .9 })
+  c:polygon({ { x - s * 0.7, y - s * 0.15 }, { x + s * 0.8, y - s * 0.15 },
+    { x + s * 0.5, y + s * 0.1 }, { x - s * 0.5, y + s * 0.1 } }, hull)
 end
 
 ---The sea to the horizon, the light's path on it, sometimes a sail.
@@ -121,7 +135,8 @@ function M.sea(c, r)
     c:below(ridge(r, c.width, horizon - c.height * 0.03, c.height * 0.05), mood.far, mood.far)
   end
   local water = mix(mood.sky[1], mood.far, 0.35)
-  c:below(function() return horizon end, mix(water, mood.sky[#mood.sky], 0.45), mix(water, mood.near, 0.5))
+  c:below(function() return horizon end, mix(water, mood.sky[#mood.sky], 0.45),
+    mix(water, mood.near, 0.5))
   for k = 1, 60 do
     local t = k / 60
     local y = horizon + (c.height - horizon) * t
@@ -131,10 +146,8 @@ function M.sea(c, r)
     c:strokes({ { mid - half, y, mid + half, y } }, 1 + 2 * t, mood.light, 0.5 * (1 - 0.5 * t))
   end
   if r:chance(0.45) then
-    local s, bx, by = c.height * r:uniform(0.1, 0.2), c.width * r:uniform(0.1, 0.9), horizon + c.height * r:uniform(0.04, 0.15)
-    c:polygon({ { bx, by - s * 1.6 }, { bx + s * 0.7, by - s * 0.2 }, { bx, by - s * 0.2 } }, { 1, 1, 0.97 })
-    c:polygon({ { bx - s * 0.08, by - s * 1.3 }, { bx - s * 0.08, by - s * 0.2 }, { bx - s * 0.5, by - s * 0.2 } }, { .93, .93, .9 })
-    c:polygon({ { bx - s * 0.7, by - s * 0.15 }, { bx + s * 0.8, by - s * 0.15 }, { bx + s * 0.5, by + s * 0.1 }, { bx - s * 0.5, by + s * 0.1 } }, mood.near)
+    boat(c, c.width * r:uniform(0.1, 0.9), horizon + c.height * r:uniform(0.04, 0.15),
+      c.height * r:uniform(0.1, 0.2), mood.near)
   end
 end
 

@@ -1,0 +1,78 @@
+-- From the words of the command line to a run: a new one with its options, or an old one with its
+-- own.
+local run = require "daub.learn.run"
+local settings = require "daub.learn.settings"
+
+local M = {}
+
+M.defaults = { size = { width = 192, height = 64 }, recipe = "dcgan", seed = 1 }
+
+---@param recipe string
+---@return table module of lua/daub/learn/networks/
+function M.network(recipe) return require("daub.learn.networks." .. recipe) end
+
+---What a network's functions are given: its settings, and the size of the pictures.
+---@param options table of a run
+function M.shape(options)
+  local shape = { width = options.size.width, height = options.size.height }
+  for key, value in pairs(options.settings) do shape[key] = value end
+  return shape
+end
+
+local function new_options(o)
+  local recipe, size = o.recipe or M.defaults.recipe, o.size or M.defaults.size
+  local network = M.network(recipe)
+  local chosen, message = settings.read(o.set, network)
+  if not chosen then return nil, message end
+  local fits
+  fits, message = network.fits(size.width, size.height)
+  if not fits then return nil, ("--size %dx%d: %s"):format(size.width, size.height, message) end
+  if size.width * size.height > 2 ^ 22 then
+    return nil, ("--size %dx%d: at most 4 megapixels"):format(size.width, size.height)
+  end
+  return { collection = o.collection, recipe = recipe, seed = o.seed or M.defaults.seed,
+    size = { width = size.width, height = size.height }, settings = chosen }
+end
+
+-- An option given again must be what the run has; the message names the first that is not.
+local function differing(o, options)
+  local given = { recipe = o.recipe, seed = o.seed }
+  for _, key in ipairs { "recipe", "seed" } do
+    if given[key] and given[key] ~= options[key] then
+      return ("--%s %s: the run has %s"):format(key, given[key], options[key])
+    end
+  end
+  local size = options.size
+  if o.size and (o.size.width ~= size.width or o.size.height ~= size.height) then
+    return ("--size %dx%d: the run has %dx%d"):format(o.size.width, o.size.height, size.width,
+      size.height)
+  end
+  for _, pair in ipairs(o.set) do
+    local mine = options.settings[pair.key]
+    if tostring(mine) ~= pair.value and (mine == nil or mine ~= tonumber(pair.value)) then
+      return ("--set %s=%s: the run has %s"):format(pair.key, pair.value, tostring(mine))
+    end
+  end
+end
+
+---The run `o.out`: made with o's options, or with o.resume the one that is there (made if it is
+---not).
+---@param o table out, collection; resume, size, recipe, seed as given or nil; set: list of pairs
+---@return daub.learn.Run|nil run, string? message
+function M.run(o)
+  if o.resume and run.exists(o.out) then
+    local r, message = run.resume(o.out)
+    if not r then return nil, message end
+    message = differing(o, r.options)
+    if message then
+      r:close()
+      return nil, message .. " (a run keeps its options; give another --out for a new one)"
+    end
+    return r
+  end
+  local options, message = new_options(o)
+  if not options then return nil, message end
+  return run.create(o.out, options)
+end
+
+return M

@@ -1,0 +1,86 @@
+-- What a training run can be told with --set KEY=VALUE: names, defaults, what is allowed.
+local augment = require "daub.learn.augment"
+local nearest = require "daub.nearest"
+
+local M = {}
+
+-- Every network adds its own (its `defaults`, whole numbers).
+local common = {
+  batch = { 32, min = 1, max = 4096, whole = true },
+  lr = { 2e-4, min = 0, max = 1 },
+  beta1 = { 0.5, min = 0, max = 0.9999 },
+  beta2 = { 0.999, min = 0, max = 0.99999 },
+  loss = { "logistic", one_of = { "logistic", "hinge" } },
+  augment = { "translation", words = true },
+  zoom = { 1, min = 0.25, max = 1 },
+  mirror = { 0, min = 0, max = 1, whole = true },
+}
+
+local function declared(network)
+  local known = {}
+  for key, entry in pairs(common) do known[key] = entry end
+  for key, default in pairs(network.defaults) do
+    known[key] = { default, min = 1, max = 4096, whole = true }
+  end
+  return known
+end
+
+local function range(entry)
+  return ("%s from %g to %g"):format(entry.whole and "a whole number" or "a number", entry.min,
+    entry.max)
+end
+
+-- The value a word stands for; nil and what was expected otherwise.
+local function read(entry, word)
+  if entry.words then
+    local kinds, message = augment.parse(word)
+    return kinds and word, message
+  elseif entry.one_of then
+    for _, choice in ipairs(entry.one_of) do
+      if choice == word then return word end
+    end
+    return nil, table.concat(entry.one_of, " or ") .. " expected"
+  end
+  local n = tonumber(word)
+  if not n or n < entry.min or n > entry.max or (entry.whole and n % 1 ~= 0) then
+    return nil, range(entry) .. " expected"
+  end
+  return n
+end
+
+---Names of everything --set knows for a network, sorted, with defaults: for help.
+---@param network table
+---@return string[] "batch=32", …
+function M.describe(network)
+  local list = {}
+  for key, entry in pairs(declared(network)) do
+    list[#list + 1] = key .. "=" .. tostring(entry[1])
+  end
+  table.sort(list)
+  return list
+end
+
+---All settings of a run from --set's pairs.
+---@param pairs_given {key: string, value: string}[]
+---@param network table
+---@return table|nil settings, string? message
+function M.read(pairs_given, network)
+  local known, settings, names = declared(network), {}, {}
+  for key, entry in pairs(known) do
+    settings[key] = entry[1]
+    names[#names + 1] = key
+  end
+  for _, pair in ipairs(pairs_given) do
+    local entry = known[pair.key]
+    if not entry then
+      return nil, ("--set %s: unknown%s (known: %s)"):format(pair.key,
+        nearest.hint(pair.key, names), table.concat(M.describe(network), " "))
+    end
+    local value, message = read(entry, pair.value)
+    if value == nil then return nil, ("--set %s=%s: %s"):format(pair.key, pair.value, message) end
+    settings[pair.key] = value
+  end
+  return settings
+end
+
+return M

@@ -1,0 +1,61 @@
+-- Pictures from a generator: latents, painting, enlarging, encoding under a limit of bytes.
+--
+--     local z = sample.latent(1, 7, 100)                     -- picture 7 of seed 1
+--     local pixels = sample.paint(network, z)                -- f32 {height, width, 3}, -1 … 1
+--     local jpeg = sample.encode(sample.enlarge(pixels, 1500, 500), "jpeg", 700000)
+--
+-- Picture i of a seed is always the same, however many are painted: each has its own place in the
+-- seed's random numbers, and each goes through the network alone.
+local autograd = require "daub.autograd"
+local core = require "daub.core.array"
+local image = require "daub.image"
+local tensor = require "daub.tensor"
+
+local M = {}
+
+local APART = 2 ^ 20 -- random numbers between two pictures
+local QUALITIES = { 95, 92, 88, 84, 80, 75, 70, 60, 50, 40, 30 }
+
+---The latent of one picture: N(0, 1) {1, size}.
+---@param seed integer
+---@param index integer
+---@param size integer
+---@return daub.Tensor
+function M.latent(seed, index, size)
+  local generator = core.generator(seed)
+  core.set_generator_state(generator, (core.generator_state(generator)),
+    ("%.0f"):format(index * APART))
+  return tensor.wrap(core.normal(generator, { 1, size }, "f32"))
+end
+
+---@param network daub.Module a generator in eval mode
+---@param z daub.Tensor {1, latent}
+---@return daub.Tensor f32 {height, width, 3}, -1 … 1
+function M.paint(network, z)
+  return autograd.no_grad(function() return network(z):select(1, 1) end)
+end
+
+---Enlarges to width x height by Lanczos; what does not fit the shape is cut off evenly.
+---@param pixels daub.Tensor f32
+---@param width integer
+---@param height integer
+---@return daub.Tensor
+function M.enlarge(pixels, width, height)
+  return image.cover(pixels, width, height, { filter = "lanczos3" })
+end
+
+---Encodes in the best quality that stays within the limit.
+---@param pixels daub.Tensor
+---@param format "jpeg"|"png"
+---@param max_bytes? integer
+---@return string|nil bytes, string? message
+function M.encode(pixels, format, max_bytes)
+  local bytes
+  for _, quality in ipairs(format == "png" and { 100 } or QUALITIES) do
+    bytes = image.encode(pixels, format, format == "jpeg" and { quality = quality } or nil)
+    if not max_bytes or #bytes <= max_bytes then return bytes end
+  end
+  return nil, ("%s of %d bytes is over the limit of %d"):format(format:upper(), #bytes, max_bytes)
+end
+
+return M

@@ -1,0 +1,103 @@
+-- The whole way in one go: collect, lay out, train, paint. Stop it when you like; the same command
+-- goes on where it stopped. --from demo needs no network and no account.
+local cli = require "daub.cli"
+local o = cli.parse(arg, {
+  name = "cover", summary = "from people's covers to one of your own, in one go",
+  usage = "--from SOURCE:WHO",
+  options = {
+    { "from", type = "string", value = "SOURCE:WHO", repeated = true, required = true,
+      help = "whose covers, as for collect; or demo: pictures the program paints itself" },
+    { "api", type = "string", value = "URL", follows = "from",
+      help = "another server for the source before it" },
+    { "who", type = "choice", choices = { "followers", "following", "both" },
+      help = "which people" },
+    { "limit", type = "integer", value = "N", min = 1, help = "at most so many people" },
+    { "in", type = "path", value = "DIR", help = "folder for everything (default: ./daub-WHO)" },
+    { "minutes", type = "number", value = "M", min = 0,
+      help = "time to train (default: 60; demo: 7)" },
+    { "steps", type = "integer", value = "N", min = 1, help = "train until step N instead" },
+    { "size", type = "size", value = "WxH",
+      help = "size to train at (default: 192x64; demo: 96x32)" },
+    { "recipe", type = "string", value = "NAME", help = "networks, as for train (demo: lite)" },
+    { "set", type = "pair", value = "KEY=VALUE", repeated = true, help = "as for train" },
+    { "for", type = "string", value = "NETWORK", default = "x",
+      help = "whose size to paint, as for paint" },
+    { "count", type = "integer", value = "N", min = 1, default = 12, help = "paintings" },
+    { "pictures", type = "integer", value = "N", min = 1, default = 600,
+      help = "synthetic covers of the demo" },
+    { "seed", type = "integer", value = "N", min = 0, default = 1,
+      help = "random numbers of everything" },
+  },
+})
+local demo = require "daub.demo"
+local json = require "daub.json"
+local system = require "daub.core.system"
+local report = cli.reporter(o)
+
+local is_demo = #o.from == 1 and o.from[1].value == "demo"
+local who = o.from[1].value:gsub("^%w+:", ""):gsub("[^%w._@-]+", "-"):gsub("^%-+", "")
+local folder = o["in"] or "./daub-" .. who
+local covers, run, paintings = folder .. "/covers", folder .. "/run", folder .. "/paintings"
+
+local function must(value, message)
+  if not value then cli.fail("cover: " .. message) end
+  return value
+end
+
+-- Runs a recipe with its own arguments and those all recipes share.
+local function stage(name, args, optional)
+  for _, key in ipairs { "who", "limit", "minutes", "steps", "recipe", "seed", "for", "count" } do
+    if optional[key] then
+      args[#args + 1] = "--" .. key
+      args[#args + 1] = ("%s"):format(optional[key])
+    end
+  end
+  if o.json then args[#args + 1] = "--json" end
+  if o.quiet then args[#args + 1] = "--quiet" end
+  return cli.run_recipe(name, args)
+end
+
+-- 1. The collection; a finished one is not asked for again.
+local sources = { covers }
+if is_demo then
+  local pictures = folder .. "/demo-pictures"
+  must(demo.write(pictures, { count = o.pictures, seed = o.seed, progress = function(done, count)
+    report:progress(("painting the demo's covers: %d of %d"):format(done, count), done / count)
+    if system.interrupted() then cli.interrupted("the same command goes on") end
+  end }))
+  report:done()
+  o.from[1].value = "folder:" .. pictures
+end
+for _, from in ipairs(o.from) do
+  for _, word in ipairs { "--from", from.value, from.api and "--api", from.api } do
+    if word then sources[#sources + 1] = word end
+  end
+end
+local asked = json.encode { from = o.from, who = o.who, limit = o.limit,
+  pictures = is_demo and o.pictures or nil }
+if system.read_file(folder .. "/collected.json", 2 ^ 20) ~= asked then
+  stage("collect", sources, { who = o.who, limit = o.limit })
+  stage("sheet", { covers, "--out", covers .. "/sheet.png" }, {})
+  must(system.write_file(folder .. "/collected.json", asked))
+end
+
+-- 2. The run.
+local size = o.size or (is_demo and { width = 96, height = 32 }) or { width = 192, height = 64 }
+local training = { covers, "--out", run, "--resume", "--size", size.width .. "x" .. size.height }
+for _, pair in ipairs(o.set) do
+  training[#training + 1] = "--set"
+  training[#training + 1] = pair.key .. "=" .. pair.value
+end
+stage("train", training, { steps = o.steps, seed = o.seed,
+  recipe = o.recipe or (is_demo and "lite") or nil,
+  minutes = not o.steps and (o.minutes or (is_demo and 7) or 60) or nil })
+
+-- 3. The paintings.
+stage("paint", { run, "--out", paintings, "--grid", "4x8" }, { seed = o.seed })
+local painted = stage("paint", { run, "--out", paintings },
+  { seed = o.seed, ["for"] = o["for"], count = o.count })
+report:say("collection: " .. covers .. " (sheet.png)")
+report:say("run: " .. run .. " (samples/)")
+report:say("paintings: " .. paintings)
+report:event { event = "done", cover = painted[1], collection = covers, run = run }
+report:say(painted[1])

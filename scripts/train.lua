@@ -1,0 +1,105 @@
+-- Teaches a GAN to paint covers like those of a collection. Copy this file to change the loss, the
+-- networks or the loop: daub my-train.lua covers --out runs/mine
+local cli = require "daub.cli"
+local o = cli.parse(arg, {
+  name = "train", summary = "teaches a GAN to paint from a collection",
+  usage = "COLLECTION --out RUN",
+  positional = { { "collection", help = "collection, or a folder of pictures" } },
+  options = {
+    { "out", type = "path", value = "RUN", required = true, help = "folder of the run" },
+    { "size", type = "size", value = "WxH", help = "size of what is painted (default: 192x64)" },
+    { "minutes", type = "number", value = "M", min = 0, help = "time to train (default: 60)" },
+    { "steps", type = "integer", value = "N", min = 1, help = "train until step N instead" },
+    { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
+      help = "networks (default: dcgan)" },
+    { "set", type = "pair", value = "KEY=VALUE", repeated = true,
+      help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, latent, ngf, ndf" },
+    { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
+    { "resume", type = "flag",
+      help = "go on with RUN and its own options, to --steps or --minutes in all" },
+    { "save-every", type = "number", value = "M", min = 0, default = 5,
+      help = "minutes between checkpoints; 0: after every step" },
+  },
+})
+local plan = require "daub.learn.plan"
+local data = require "daub.learn.data"
+local trainer = require "daub.learn.trainer"
+local augment = require "daub.learn.augment"
+local losses = require "daub.learn.losses"
+local Average = require "daub.learn.average"
+local collection = require "daub.collect.collection"
+local optim = require "daub.optim"
+local system = require "daub.core.system"
+local report = cli.reporter(o)
+
+local function must(value, message, code)
+  if code == "interrupted" then cli.interrupted() end
+  if not value then cli.fail("train: " .. message) end
+  return value, message
+end
+
+-- The run with its options, and its pictures.
+local pictures
+if system.stat(o.collection .. "/collection.db") then
+  pictures = must(must(collection.open(o.collection)):pictures())
+else
+  pictures = must(data.folder(o.collection))
+end
+local run = must(plan.run(o))
+local options, s = run.options, run.options.settings
+local packed = { width = options.size.width, height = options.size.height,
+  cache = o.collection .. "/cache" }
+function packed.progress(done, count)
+  report:progress(("reading pictures: %d of %d"):format(done, count), done / count)
+end
+local dataset, refused = must(data.open(pictures, packed))
+for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
+
+-- The networks and what trains them.
+require("daub").seed(options.seed)
+local network, shape = plan.network(options.recipe), plan.shape(options)
+local G, D = network.generator(shape), network.critic(shape)
+local average = Average.new(G, network.generator(shape))
+local adam = { lr = s.lr, betas = { s.beta1, s.beta2 } }
+local adam_g, adam_d = optim.Adam(G:parameters(), adam), optim.Adam(D:parameters(), adam)
+local loss = losses[s.loss]
+local change = augment.new(augment.parse(s.augment), options.seed)
+
+local session = must(trainer.start {
+  run = run, report = report, average = average,
+  dataset = dataset, dataset_path = system.realpath(data.path(pictures, packed)),
+  state = { generator = G, critic = D, average = average, adam_g = adam_g, adam_d = adam_d },
+  seed = options.seed, batch = s.batch, latent = s.latent,
+  loader = { zoom = s.zoom, mirror = s.mirror == 1 },
+  steps = o.steps, minutes = not o.steps and (o.minutes or 60) or nil, save_every = o.save_every,
+})
+
+while session:continues() do
+  local step = session.step
+  local real, fake = session:batch(), G(session:noise())
+
+  -- The critic learns to tell real from painted.
+  local d_loss = loss.critic(D(change(real, step, 1)), D(change(fake:detach(), step, 2)))
+  adam_d:zero_grad()
+  d_loss:backward()
+  adam_d:step()
+
+  -- The generator learns to paint what the critic takes for real.
+  D:requires_grad_(false)
+  local g_loss = loss.generator(D(change(fake, step, 3)))
+  adam_g:zero_grad()
+  g_loss:backward()
+  adam_g:step()
+  D:requires_grad_(true)
+
+  average:update(step, s.batch)
+  session:stepped { critic = d_loss, generator = g_loss }
+end
+session:finish()
+
+if session.interrupted then
+  cli.interrupted(("step %d is saved (daub train %s --out %s --resume goes on)")
+    :format(session.done, o.collection, o.out))
+end
+report:event { event = "done", run = o.out, step = session.done, sample = session.sampled }
+report:say(session.sampled)
