@@ -103,7 +103,7 @@ function M.dropout(x, o)
   if not o.training or o.p == 0 then return x end
   if o.p == 1 then return x * 0 end
   local keep = autograd.no_grad(function()
-    local draw = x:rand_like { generator = o.generator, dtype = x.dtype }
+    local draw = x:rand_like { generator = o.generator, dtype = "f32" }
     return draw:ge(o.p):to(x.dtype) * (1 / (1 - o.p))
   end)
   return x * keep

@@ -62,6 +62,10 @@ function Optimiser:load_state(state)
     options.misuse(("%s: load_state: expected the state of an optimiser of %d parameters"):format(
       self.name, #self.parameters))
   end
+  if state.options then
+    self.options = options.check(self.name, state.options, self.defaults)
+    self:check()
+  end
   local slots = {}
   for i, p in ipairs(self.parameters) do
     if state.steps[i] > 0 then
@@ -79,10 +83,6 @@ function Optimiser:load_state(state)
     end
   end
   self.slots = slots
-  if state.options then
-    self.options = options.check(self.name, state.options, self.defaults)
-    self:check()
-  end
 end
 
 local function zeros(p) return A.full(p.shape, 0, p.dtype) end

@@ -56,10 +56,10 @@ end
 
 --- `length` elements of dimension `dim` from `start` on.
 function methods.narrow(x, dim, start, length)
-  local y = A.narrow(x.array, dim, start, length)
   dim = dimension("narrow", x, dim)
   local n = x.shape[dim]
-  if start < 0 then start = n + start + 1 end
+  if type(start) == "number" and start < 0 then start = n + start + 1 end
+  local y = A.narrow(x.array, dim, start, length)
   local pads = {}
   for i = 1, #x.shape do pads[i] = { 0, 0 } end
   pads[dim] = { start - 1, n - (start - 1 + length) }
