@@ -6,16 +6,21 @@ static daub_status check_float(const char *op, daub_dtype dtype) {
     return daub_fail(DAUB_INVALID, "%s: dtype %s; f32 or f64 expected", op, daub_dtype_name(dtype));
 }
 
+static daub_status finish(daub_array *out, daub_array *a, daub_status status) {
+    if (status == DAUB_OK) *out = *a;
+    else daub_array_release(a);
+    return status;
+}
+
 daub_status daub_array_uniform(daub_array *out, daub_rng *rng, daub_dtype dtype, int ndim,
                                const int64_t *shape) {
     daub_array a;
     daub_status status = check_float("uniform", dtype);
     if (status == DAUB_OK) status = daub_array_create(&a, dtype, ndim, shape);
     if (status != DAUB_OK) return status;
-    if (dtype == DAUB_F32) daub_rng_uniform(rng, a.data, daub_array_numel(&a));
-    else daub_rng_uniform64(rng, a.data, daub_array_numel(&a));
-    *out = a;
-    return DAUB_OK;
+    int64_t n = daub_array_numel(&a);
+    status = dtype == DAUB_F32 ? daub_rng_uniform(rng, a.data, n) : daub_rng_uniform64(rng, a.data, n);
+    return finish(out, &a, status);
 }
 
 daub_status daub_array_normal(daub_array *out, daub_rng *rng, daub_dtype dtype, int ndim,
@@ -24,10 +29,9 @@ daub_status daub_array_normal(daub_array *out, daub_rng *rng, daub_dtype dtype, 
     daub_status status = check_float("normal", dtype);
     if (status == DAUB_OK) status = daub_array_create(&a, dtype, ndim, shape);
     if (status != DAUB_OK) return status;
-    if (dtype == DAUB_F32) daub_rng_normal(rng, a.data, daub_array_numel(&a));
-    else daub_rng_normal64(rng, a.data, daub_array_numel(&a));
-    *out = a;
-    return DAUB_OK;
+    int64_t n = daub_array_numel(&a);
+    status = dtype == DAUB_F32 ? daub_rng_normal(rng, a.data, n) : daub_rng_normal64(rng, a.data, n);
+    return finish(out, &a, status);
 }
 
 daub_status daub_array_integers(daub_array *out, daub_rng *rng, int64_t low, int64_t past_high,

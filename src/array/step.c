@@ -111,6 +111,13 @@ static void lerp(const step *s, void *const *p, int64_t n) {
 }
 
 daub_status daub_array_lerp(daub_array *a, const daub_array *b, double weight) {
-    step s = {.op = "lerp_", .arrays = {a, b}, .work = lerp, .options = &weight};
-    return run(&s);
+    daub_array plain;
+    daub_status status = daub_array_check_writable("lerp_", a);
+    if (status == DAUB_OK) status = daub_array_contiguous(&plain, a);
+    if (status != DAUB_OK) return status;
+    step s = {.op = "lerp_", .arrays = {&plain, b}, .work = lerp, .options = &weight};
+    status = run(&s);
+    if (status == DAUB_OK && plain.storage != a->storage) status = daub_array_copy(a, &plain);
+    daub_array_release(&plain);
+    return status;
 }

@@ -7,7 +7,7 @@
 #include "kernel/families/optim.h"
 
 // Change the parameter `p` and the buffers in place: all contiguous, of p's shape and apart in memory;
-// the gradient `g` (for lerp: `b`) need not be contiguous. Buffers that an option does not need may be
+// the gradient `g` need not be contiguous, nor a and b of lerp. Buffers that an option does not need may be
 // NULL: momentum's when momentum is 0, grad_avg unless centered.
 daub_status daub_array_sgd_step(daub_array *p, const daub_array *g, daub_array *momentum_buffer,
                                 const daub_sgd *o);

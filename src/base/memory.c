@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@ typedef struct header {
 } header;
 
 enum { HEADER = 64, STEPS = 8, MIN_SHIFT = 8, CLASSES = (48 - MIN_SHIFT) * STEPS };
+#define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_FROM ((size_t)1 << 20)
 
@@ -46,10 +48,10 @@ static header *take_cached(int class) {
 }
 
 static header *from_system(size_t size) {
-    size_t align = size >= HUGE_FROM ? HUGE_PAGE : HEADER;
-    size_t total = (size + HEADER + align - 1) / align * align;
-    header *h = aligned_alloc(align, total);
-    if (h && align == HUGE_PAGE) madvise(h, total, MADV_HUGEPAGE);
+    bool huge = size >= HUGE_FROM;
+    size_t total = (size + HEADER + PAGE - 1) / PAGE * PAGE; // the last huge page is not filled up
+    header *h = huge ? aligned_alloc(HUGE_PAGE, total) : aligned_alloc(HEADER, size + HEADER);
+    if (h && huge) madvise(h, total, MADV_HUGEPAGE);
     return h;
 }
 

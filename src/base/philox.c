@@ -118,16 +118,26 @@ static void normal64_job(void *context, int64_t chunk, int worker) {
     }
 }
 
-static void run(daub_rng *rng, void *out, int64_t n, int per_block, daub_job job) {
+static daub_status run(daub_rng *rng, void *out, int64_t n, int per_block, daub_job job) {
     fill f = {*rng, out, n};
     int64_t blocks = (n + per_block - 1) / per_block, chunks = (blocks + CHUNK - 1) / CHUNK;
-    daub_pool_run(job, &f, chunks);
+    daub_status status = daub_pool_run(job, &f, chunks);
     rng->counter += (uint64_t)blocks;
+    return status;
 }
 
-void daub_rng_uniform(daub_rng *rng, float *out, int64_t n) { run(rng, out, n, 4, uniform_job); }
-void daub_rng_uniform64(daub_rng *rng, double *out, int64_t n) {
-    run(rng, out, n, 2, uniform64_job);
+daub_status daub_rng_uniform(daub_rng *rng, float *out, int64_t n) {
+    return run(rng, out, n, 4, uniform_job);
 }
-void daub_rng_normal(daub_rng *rng, float *out, int64_t n) { run(rng, out, n, 4, normal_job); }
-void daub_rng_normal64(daub_rng *rng, double *out, int64_t n) { run(rng, out, n, 2, normal64_job); }
+
+daub_status daub_rng_uniform64(daub_rng *rng, double *out, int64_t n) {
+    return run(rng, out, n, 2, uniform64_job);
+}
+
+daub_status daub_rng_normal(daub_rng *rng, float *out, int64_t n) {
+    return run(rng, out, n, 4, normal_job);
+}
+
+daub_status daub_rng_normal64(daub_rng *rng, double *out, int64_t n) {
+    return run(rng, out, n, 2, normal64_job);
+}

@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "base/error.h"
+
 typedef struct daub_rng {
     uint64_t key;     // from the seed
     uint64_t counter; // blocks of four 32-bit numbers used so far
@@ -25,9 +27,10 @@ uint32_t daub_rng_next(daub_rng *rng);                   // one number, uses up 
 double daub_rng_next_unit(daub_rng *rng);                // [0, 1), 53 bits
 int64_t daub_rng_next_below(daub_rng *rng, int64_t n);   // 0 … n-1, unbiased, n >= 1
 
-void daub_rng_uniform(daub_rng *rng, float *out, int64_t n); // [0, 1), 24 bits
-void daub_rng_uniform64(daub_rng *rng, double *out, int64_t n); // [0, 1), 53 bits
-void daub_rng_normal(daub_rng *rng, float *out, int64_t n);  // N(0, 1), Box-Muller
-void daub_rng_normal64(daub_rng *rng, double *out, int64_t n);
+// Fills with the pool; DAUB_INTERRUPTED as daub_pool_run.
+daub_status daub_rng_uniform(daub_rng *rng, float *out, int64_t n);    // [0, 1), 24 bits
+daub_status daub_rng_uniform64(daub_rng *rng, double *out, int64_t n); // [0, 1), 53 bits
+daub_status daub_rng_normal(daub_rng *rng, float *out, int64_t n);     // N(0, 1), Box-Muller
+daub_status daub_rng_normal64(daub_rng *rng, double *out, int64_t n);
 
 #endif

@@ -16,7 +16,7 @@ static struct {
     pthread_mutex_t sleep_lock;
     pthread_cond_t wake;
     pthread_t threads[DAUB_MAX_THREADS];
-    int wanted;  // threads a run uses, the caller included
+    atomic_int wanted; // threads a run uses, the caller included; 0: not yet asked for
     int started; // worker threads alive
     bool stopping;
     atomic_int sleeping;
@@ -160,9 +160,9 @@ void daub_pool_set_threads(int threads) {
 }
 
 int daub_pool_threads(void) {
-    if (!pool.wanted) {
-        int cores = daub_cpu_cores();
-        pool.wanted = cores < DAUB_MAX_THREADS ? cores : DAUB_MAX_THREADS;
-    }
-    return pool.wanted;
+    int unset = atomic_load(&pool.wanted);
+    if (unset) return unset;
+    int cores = daub_cpu_cores();
+    if (cores > DAUB_MAX_THREADS) cores = DAUB_MAX_THREADS;
+    return atomic_compare_exchange_strong(&pool.wanted, &unset, cores) ? cores : unset;
 }
