@@ -2,8 +2,9 @@
 //
 //     daub_http *http;
 //     if (daub_http_open(&http, &(daub_http_options){.per_host = 4}) != DAUB_OK) …
-//     daub_http_add(http, &(daub_http_request){.url = "https://example.org/a.jpg", .file =
-//     "a.jpg"}, &id); while (daub_http_pending(http)) {
+//     daub_http_request wanted = {.url = "https://example.org/a.jpg", .file = "a.jpg"};
+//     daub_http_add(http, &wanted, &id);
+//     while (daub_http_pending(http)) {
 //         if (daub_http_poll(http, 1.0) == DAUB_INTERRUPTED) break;
 //         for (daub_http_result *r; (r = daub_http_take(http)); daub_http_result_free(r)) …
 //     }
@@ -111,7 +112,8 @@ void daub_http_close(
 daub_status daub_http_add(daub_http *http, const daub_http_request *request, int64_t *id);
 
 // Moves transfers on until one has ended, nothing is pending or `seconds` are over.
-// DAUB_INTERRUPTED within 50 ms of Ctrl-C; the transfers stay as they are.
+// DAUB_INTERRUPTED within 50 ms of Ctrl-C, or DAUB_OK when that is held; the transfers stay as they
+// are.
 daub_status daub_http_poll(daub_http *http, double seconds);
 
 daub_http_result *daub_http_take(daub_http *http); // the next that ended, or NULL

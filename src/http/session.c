@@ -324,9 +324,15 @@ static void check_timeouts(daub_http *http) {
     }
 }
 
+static void wait_for_traffic(daub_http *http, double seconds) {
+    curl_multi_poll(http->multi, NULL, 0, (int)ceil(fmin(seconds, 0.05) * 1000), NULL);
+}
+
+// Waits are never longer than 50 ms: Ctrl-C, delays and timeouts are looked at in between. A Ctrl-C
+// that is held cuts no transfer short, but the waiting.
 daub_status daub_http_poll(daub_http *http, double seconds) {
     double deadline = monotonic() + fmax(seconds, 0);
-    for (;;) {
+    for (double left = seconds;;) {
         int running;
         if (daub_interrupt_raised()) return daub_fail(DAUB_INTERRUPTED, "interrupted");
         move_clock(http);
@@ -336,10 +342,9 @@ daub_status daub_http_poll(daub_http *http, double seconds) {
         check_timeouts(http);
         start_ready(http);
         forget_idle_hosts(http);
-        double left = deadline - monotonic();
         if (http->ended > http->taken || !http->pending || left <= 0) return DAUB_OK;
-        // Never longer than 50 ms: Ctrl-C, delays and timeouts are looked at in between.
-        curl_multi_poll(http->multi, NULL, 0, (int)ceil(fmin(left, 0.05) * 1000), NULL);
+        wait_for_traffic(http, left);
+        left = daub_interrupt_pending() ? 0 : deadline - monotonic();
     }
 }
 

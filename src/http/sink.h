@@ -3,9 +3,9 @@
 //
 //     daub_sink *sink = daub_sink_open("pictures/a.jpg", sync, max_bytes);   // or NULL: memory
 //     while (…) if (daub_sink_write(sink, data, size) != DAUB_OK) goto fail;
-//     if (daub_sink_finish(sink) != DAUB_OK) goto fail;                      // renamed: a.jpg is
-//     whole … sink->data, sink->bytes, sink->sha256 … daub_sink_free(sink);            // a file
-//     that was not finished is removed
+//     if (daub_sink_finish(sink) != DAUB_OK) goto fail;                      // renamed
+//     … sink->data, sink->bytes, sink->sha256 …
+//     daub_sink_free(sink);                     // removes a file that was not finished
 #ifndef DAUB_HTTP_SINK_H
 #define DAUB_HTTP_SINK_H
 

@@ -269,7 +269,7 @@ static void fail_by_curl(daub_transfer *t, CURLcode code) {
         {CURLE_COULDNT_RESOLVE_HOST, "resolve", true},
         {CURLE_COULDNT_RESOLVE_PROXY, "resolve", true},
         {CURLE_COULDNT_CONNECT, "connect", true},
-        {CURLE_OPERATION_TIMEDOUT, "timeout", true},
+        {CURLE_OPERATION_TIMEDOUT, "connect", true}, // the only timeout libcurl watches
         {CURLE_PARTIAL_FILE, "cut", true},
         {CURLE_GOT_NOTHING, "cut", true},
         {CURLE_SEND_ERROR, "network", true},

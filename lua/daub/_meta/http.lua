@@ -1,24 +1,88 @@
 ---@meta daub.core.http
--- C module: transfers over libcurl multi. One session, many transfers, pulled by poll(). lua/daub/http.lua adds retries,
--- rate limits and manners on top; this module does one attempt per request.
+-- C module: transfers over libcurl, one attempt per request, many at once, pulled by poll().
+-- lua/daub/http.lua adds retries, rate limits and manners on top; scripts use that.
 local M = {}
 
--- o: user_agent, per_host (connections per host, default 4), total (default 32), timeout (seconds without progress, 30),
--- total_timeout, connect_timeout, max_bytes (default 32 MiB), max_redirects (5)
+---@class daub.core.HttpOptions
+---@field user_agent string? "daub/VERSION"
+---@field ca_file string? certificates to trust (PEM) in place of the system's
+---@field per_host integer? transfers at once to one origin: 4
+---@field total integer? transfers at once: 32
+---@field max_redirects integer? 5
+---@field timeout number? seconds without a byte moving: 30
+---@field total_timeout number? seconds from start to end: 600
+---@field connect_timeout number? 15
+---@field max_bytes integer? of one answer, after decompression: 32 MiB
+
+---@param o daub.core.HttpOptions?
+---@return daub.core.HttpSession
 function M.session(o) end
+
+---Percent-encoding of everything but A-Z a-z 0-9 - . _ ~ (RFC 3986), upper-case digits.
+---@param text string
+---@return string
+function M.escape(text) end
+
+---The time of an HTTP date (RFC 9110's three forms).
+---@param text string
+---@return number? seconds since 1970, or nothing for other text
+function M.date(text) end
+
+---@class daub.core.HttpRequest
+---@field url string http or https, without user name
+---@field method string? GET HEAD POST PUT PATCH DELETE; GET, or POST with a body or form
+---@field headers {[1]: string, [2]: string}[]? at most 100
+---@field body string?
+---@field form {name: string, data: string, filename: string?, type: string?}[]? multipart/form-data
+---@field file string? a 2xx body is streamed to FILE.part-PID-N and renamed when whole
+---@field sync boolean? fsync file and folder
+---@field public_only boolean? refuse addresses of this machine and of local networks
+---@field first boolean? before those waiting for the same origin
+---@field delay number? seconds before it may start
+---@field timeout number?
+---@field total_timeout number?
+---@field max_bytes integer?
+---@field redirects "follow"|"same-host"|"none"|nil "follow": never to another scheme than http and
+--- https, never from https to http, never from the public net inward; the caller's headers stay at
+--- their origin, and so do requests with a body
+
+---@class daub.core.HttpResult
+---@field id integer
+---@field status integer? of what came, of an error, too
+---@field headers {[1]: string, [2]: string}[] names in lower case
+---@field effective_url string after redirects
+---@field seconds number
+---@field error string? one line without query strings
+---@field code string? timeout resolve connect tls cut too-large redirect address decode io network
+---@field retryable boolean? of an error
+---@field body string? the rest is there without an error only; "" when nothing came
+---@field file string? in place of body
+---@field bytes integer
+---@field sha256 string hexadecimal, of the body after decompression
+---@field http_version "1.0"|"1.1"|"2"|"3"
+---@field zone "loopback"|"private"|"public" of the server's address
 
 ---@class daub.core.HttpSession
 local S = {}
--- request: url, method, headers {{name, value}, …}, body (string), form (multipart parts {name,filename,type,data}),
--- file (path: streamed to path.part-XXXX, renamed when whole), max_bytes, timeout, redirects ("follow"|"same-host"|"none")
--- Only http and https, also after redirects. Returns an id; wrong requests raise.
+---Queues a request. Wrong ones raise; an address that cannot be fetched is the world's failure.
+---@param request daub.core.HttpRequest
+---@return integer? id, string? message, string? code "url"
 function S:add(request) end
--- Waits up to `seconds` for something to end: list of {id, status, headers (list of {name,value}), body | file, bytes,
--- sha256 (hex, of what was received), effective_url, http_version, seconds} or {id, error = message, code, retryable = bool}
+---Moves transfers on for at most so many seconds, until one has ended or none is pending.
+---@param seconds number?
+---@return daub.core.HttpResult[]? results, string? message, string? code "interrupted"
 function S:poll(seconds) end
-function S:pending() end   -- transfers not yet reported
+---@return integer transfers not yet reported
+function S:pending() end
+---@param id integer
+---@return boolean
 function S:cancel(id) end
-function S:close() end     -- drops everything; partial files are removed
-function M.escape(text) end -- percent-encoding, RFC 3986
+---Starts nothing to the origin of `url` for so many seconds; the last call counts.
+---@param url string
+---@param seconds number
+---@return true?, string? message, string? code
+function S:hold(url, seconds) end
+---Drops everything; partial files are removed.
+function S:close() end
 
 return M

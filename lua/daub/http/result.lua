@@ -120,12 +120,12 @@ function M.new(answer, job)
     headers[name] = headers[name] and headers[name] .. ", " .. value or value
   end
   local result = {
-    id = job.id, request = job.request, method = job.core.method, status = answer.status, headers = headers, body = answer.body,
-    file = answer.file, bytes = answer.bytes, sha256 = answer.sha256,
-    url = answer.effective_url or job.core.url, http_version = answer.http_version,
-    zone = answer.zone, seconds = answer.seconds, error = answer.error, code = answer.code,
-    retryable = answer.retryable, etag = headers.etag, last_modified = headers["last-modified"],
-    not_modified = answer.status == 304,
+    id = job.id, request = job.request, method = job.core.method, status = answer.status,
+    headers = headers, body = answer.body, file = answer.file, bytes = answer.bytes,
+    sha256 = answer.sha256, url = answer.effective_url or job.core.url, zone = answer.zone,
+    http_version = answer.http_version, seconds = answer.seconds, error = answer.error,
+    code = answer.code, retryable = answer.retryable, etag = headers.etag,
+    last_modified = headers["last-modified"], not_modified = answer.status == 304,
   }
   function result.json() return decode(result) end
   return result

@@ -26,7 +26,7 @@ local REQUEST_OPTIONS = {
 for _, name in ipairs(CORE_FIELDS) do REQUEST_OPTIONS[name] = true end
 
 local SLICE = 0.25        -- seconds between looks at what is waiting, for the countdown
-local DEAD_AFTER = 5      -- requests in a row given up for lack of a connection
+local DEAD_AFTER = 3      -- requests in a row given up for lack of a connection
 local DEAD_FOR = 60       -- seconds nothing more is asked of that host then
 local SAFE_AGAIN = { GET = true, HEAD = true, PUT = true, DELETE = true }
 local NEVER_SENT = { connect = true, resolve = true }
@@ -135,6 +135,7 @@ function Session:send(job, delay, first)
     return self:fail(job, host.refusal, host.refusal_code)
   end
   job.core.delay, job.core.first = delay, first
+  job.starts = system.now() + (delay or 0)
   local id, message, code = self.core:add(job.core)
   if not id then return self:fail(job, message, code) end
   job.core_id = id
@@ -163,14 +164,15 @@ function Session:enqueue(request, level)
     retries = request.retries or self.retries,
   }
   self:send(job)
-  return job.id
+  return job.id, job
 end
 
 --- Queues a request and returns its id at once; poll brings the result.
 ---@param request string|table a URL, or a table as daub.http describes it
 ---@return integer id
 function Session:add(request)
-  return self:enqueue(request, 2)
+  local id = self:enqueue(request, 2)
+  return id
 end
 
 -- Answers ----------------------------------------------------------------------------------------
@@ -229,9 +231,9 @@ function Session:wait_and_repeat(job, result, wait)
   local origin = origin_of(result.url)
   if job.waited > self.max_wait then
     if seconds > self.max_wait then self:pause(origin, seconds, wait.reason) end
-    result.error = ("%s (waited as long as max_wait allows; the server asks for %s more)"):format(
-      results.refusal(result), Session.duration(seconds))
-    result.code = "rate-limit"
+    result.error = ("%s; to try again takes %s, and max_wait allows %s in all"):format(
+      results.refusal(result), Session.duration(seconds), Session.duration(self.max_wait))
+    result.code, result.retryable = "rate-limit", true
     return false
   end
   self:pause(origin, seconds, wait.reason)
@@ -249,13 +251,24 @@ local function may_repeat(job, result)
   return job.attempts <= allowed
 end
 
+-- Without a connection the whole host is left alone for the delay, else only this request waits.
+function Session:repeat_later(job, result)
+  local delay = self:jitter(job.attempts - 1)
+  if NEVER_SENT[result.code] then
+    self:pause(origin_of(result.url), delay, "no connection")
+    self:send(job, 0, true)
+  else
+    self:send(job, delay)
+  end
+end
+
 -- Keeps count of hosts that cannot be reached, so that a thousand requests do not each wait for a
 -- timeout.
 function Session:note_reach(job, result)
   local host = self:host(job.origin)
   if result.status then
     host.failures = 0
-  elseif result.retryable then
+  elseif NEVER_SENT[result.code] then
     host.failures = host.failures + 1
     if host.failures >= DEAD_AFTER then
       local message = ("%s cannot be reached (%d requests in a row failed, the last: %s)"):format(
@@ -271,11 +284,12 @@ function Session:settle(job, answer)
   job.attempts = job.attempts + 1
   local result = results.new(answer, job)
   local wait = not result.error and limits.read(result, system.time())
-  if wait and wait.limited then
+  local again = not system.interrupted()
+  if wait and wait.limited and again then
     if self:wait_and_repeat(job, result, wait) then return end
-  elseif may_repeat(job, result) then
-    return self:send(job, self:jitter(job.attempts - 1))
-  elseif wait then
+  elseif again and may_repeat(job, result) then
+    return self:repeat_later(job, result)
+  elseif wait and wait.seconds then
     self:pause(origin_of(result.url), wait.seconds, wait.reason)
   end
   self:note_reach(job, result)
@@ -285,6 +299,12 @@ function Session:settle(job, answer)
     result.retryable = false
   end
   self:deliver(job, result)
+end
+
+-- Nothing of the job is on its way: its host is waited for, or its next attempt is not due.
+function Session:is_waiting(job)
+  local now, host = system.now(), self.hosts[job.origin]
+  return job.starts > now or (host.held_until ~= nil and host.held_until > now)
 end
 
 -- Tells on_wait of every host that is waited for, once a second, and once that it is over.
@@ -315,7 +335,7 @@ function Session:step(seconds)
       if job then self:settle(job, answer) end
     end
     self:tell_waits()
-  until #self.ready > 0 or self.count == 0 or system.now() >= deadline
+  until #self.ready > 0 or self.count == 0 or system.now() >= deadline or system.interrupted()
   return true
 end
 
@@ -370,13 +390,15 @@ end
 ---@param request string|table as for add
 ---@return daub.http.Result|nil result, string? message, string? code, daub.http.Result? refusal
 function Session:request(request)
-  local id = self:enqueue(request, 2)
+  local id, job = self:enqueue(request, 2)
   while true do
     local result = self:take(function(r) return r.id == id end)[1]
     if result and result.error then return nil, result.error, result.code, result end
     if result then return result end
-    local before = #self.ready
-    local ok, message, code = self:step(before > 0 and SLICE or 1)
+    local ok, message, code = self:step(1)
+    if ok and system.interrupted() and self:is_waiting(job) then
+      ok, message, code = nil, "interrupted", "interrupted"
+    end
     if not ok then
       self:cancel(id)
       return nil, message, code
@@ -428,8 +450,8 @@ function Session:get_many(list, on_result)
       end
     end
     if open == 0 and not more then return done end
-    local ok, message, code = true, nil, nil
-    if open > 0 then ok, message, code = self:step(SLICE) end
+    local ok, message, code = self:step(SLICE)
+    if ok and system.interrupted() then ok, message, code = nil, "interrupted", "interrupted" end
     if not ok then
       stop()
       return nil, message, code
