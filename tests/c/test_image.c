@@ -248,13 +248,29 @@ static void test_resize(void) {
     }
     int middle = (62 * 180 + 90) * 3; // a ramp stays a ramp
     CHECK(abs(out[middle] - 128) <= 2 && abs(out[middle + 1] - 128) <= 3 && out[middle + 2] == 90);
+    // Shrinking rows first or columns first is the same sum.
+    static float by_rows[20 * 13 * 3], turned[13 * 20 * 3], floats[W * H * 3], floats_turned[W * H * 3];
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            for (int c = 0; c < 3; c++)
+                floats[(y * W + x) * 3 + c] = floats_turned[(x * H + y) * 3 + c] = pixels[(y * W + x) * 3 + c];
+    daub_pixels a = {floats, true, 3, W, H, W * 12}, a_out = {by_rows, true, 3, 20, 13, 240};
+    daub_pixels b = {floats_turned, true, 3, H, W, H * 12}, b_out = {turned, true, 3, 13, 20, 156};
+    CHECK_STATUS(DAUB_OK, daub_resize(&a, &a_out, DAUB_FILTER_LANCZOS3, false));
+    CHECK_STATUS(DAUB_OK, daub_resize(&b, &b_out, DAUB_FILTER_LANCZOS3, false));
+    double worst = 0;
+    for (int y = 0; y < 13; y++)
+        for (int x = 0; x < 20; x++)
+            worst = fmax(worst, fabs(by_rows[(y * 20 + x) * 3] - turned[(x * 13 + y) * 3]));
+    CHECK(worst < 1e-3);
     memset(pixels, 77, sizeof pixels);
+    static const int sizes[][2] = {{7, 90}, {90, 7}, {7, 9}, {90, 70}, {1, 1}};
     for (daub_filter f = DAUB_FILTER_BOX; f <= DAUB_FILTER_LANCZOS3; f++) {
-        for (int linear = 0; linear <= 1; linear++) {
-            to = (daub_pixels){out, false, 3, 7, 90, 7 * 3};
+        for (int i = 0; i < 10; i++) {
+            int w = sizes[i / 2][0], h = sizes[i / 2][1], linear = i % 2, off = 0;
+            to = (daub_pixels){out, false, 3, w, h, w * 3};
             CHECK_STATUS(DAUB_OK, daub_resize(&in, &to, f, linear));
-            int off = 0;
-            for (int i = 0; i < 7 * 90 * 3; i++) off += abs(out[i] - 77) > linear;
+            for (int k = 0; k < w * h * 3; k++) off += abs(out[k] - 77) > linear;
             CHECK(off == 0);
         }
     }
