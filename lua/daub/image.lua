@@ -44,14 +44,9 @@ end
 ---@return daub.PictureInfo|string info_or_message
 ---@return string? code
 function M.load(path, o)
-  local file, message = io.open(path, "rb")
-  if not file then return nil, message, "io" end
-  local bytes, why = file:read((o and o.max_bytes or 64 * 2 ^ 20) + 1)
-  file:close()
-  if not bytes and why then return nil, path .. ": " .. why, "io" end
-  local pixels, info, code = M.decode(bytes or "", o)
-  if not pixels then return nil, path .. ": " .. info, code end
-  return pixels, info
+  local pixels, info, code = core.decode({ path = path }, o)
+  if not pixels then return nil, code == "decode" and path .. ": " .. info or info, code end
+  return wrap(pixels), info
 end
 
 ---Format and stored size from the first bytes, without decoding.

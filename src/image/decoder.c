@@ -49,7 +49,8 @@ typedef struct worker {
     job *job; // NULL: idle
     stage stage;
     size_t done; // bytes of this stage
-    double deadline;
+    double deadline; // of this stage: the parent may come late, that is not the child's fault
+    bool heard;      // it sent or took something in this round
     daub_worker_request request;
     daub_worker_hello hello;
     daub_worker_reply reply;
@@ -270,8 +271,10 @@ static int run_stage(daub_decoder *d, worker *w) {
     switch (w->stage) {
     case SENDING:
         state = send_request(w);
-        if (state == 1) w->stage = w->greeted ? HEADER : HELLO;
-        return state;
+        if (state != 1) return state;
+        w->stage = w->greeted ? HEADER : HELLO;
+        w->deadline = now() + d->limits.timeout;
+        return 1;
     case HELLO:
         state = transfer(w, &w->hello, sizeof w->hello, false);
         if (state != 1) return state;
@@ -284,6 +287,7 @@ static int run_stage(daub_decoder *d, worker *w) {
         state = transfer(w, &w->reply, sizeof w->reply, false);
         if (state != 1) return state;
         if (!reply_is_sane(d, w)) return -1;
+        w->deadline = now() + d->limits.timeout;
         w->stage = BODY;
         return 1;
     case BODY:
@@ -367,7 +371,7 @@ static void expire(daub_decoder *d) {
     double t = now();
     for (int i = 0; i < d->count; i++) {
         worker *w = &d->workers[i];
-        if (!w->job || t < w->deadline) continue;
+        if (!w->job || w->heard || t < w->deadline) continue;
         char message[64];
         snprintf(message, sizeof message, "decoding took longer than %g s", d->limits.timeout);
         worker_stop(w);
@@ -382,14 +386,17 @@ static bool wait_and_pump(daub_decoder *d, double seconds) {
     int n = 0;
     for (int i = 0; i < d->count; i++) {
         worker *w = &d->workers[i];
+        w->heard = false;
         if (!w->job) continue;
         who[n] = w;
         fds[n++] = (struct pollfd){.fd = w->fd, .events = w->stage == SENDING ? POLLOUT : POLLIN};
     }
     if (n == 0) return false;
     poll(fds, (nfds_t)n, (int)(seconds * 1000 + 0.999));
-    for (int i = 0; i < n; i++)
-        if (fds[i].revents) pump(d, who[i]);
+    for (int i = 0; i < n; i++) {
+        who[i]->heard = fds[i].revents != 0;
+        if (who[i]->heard) pump(d, who[i]);
+    }
     expire(d);
     return true;
 }

@@ -156,21 +156,25 @@ static void remember_id(lua_State *L, decoder_box *box) {
     box->next = box->next >= 0x7FFFFFFF ? 1 : box->next + 1;
 }
 
-// submit(id, bytes) or submit(id, {path = …})
+// Queues what stands at `index`: a string of bytes, or {path = …}.
+static void submit_source(lua_State *L, daub_decoder *decoder, int64_t number, int index) {
+    if (lua_istable(L, index)) {
+        check_options(L, index, "source", "path");
+        lua_getfield(L, index, "path");
+        if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "source: bytes or {path = …} expected");
+        lx_check(L, daub_decoder_submit_path(decoder, number, lua_tostring(L, -1)));
+        lua_pop(L, 1);
+    } else {
+        size_t size;
+        const char *bytes = luaL_checklstring(L, index, &size);
+        lx_check(L, daub_decoder_submit_bytes(decoder, number, bytes, size));
+    }
+}
+
 static int l_decoder_submit(lua_State *L) {
     decoder_box *box = check_decoder(L);
     luaL_checkany(L, 2);
-    if (lua_istable(L, 3)) {
-        check_options(L, 3, "submit", "path");
-        lua_getfield(L, 3, "path");
-        if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "submit: bytes or {path = …} expected");
-        const char *path = lua_tostring(L, -1);
-        lx_check(L, daub_decoder_submit_path(box->decoder, (int64_t)box->next, path));
-    } else {
-        size_t size;
-        const char *bytes = luaL_checklstring(L, 3, &size);
-        lx_check(L, daub_decoder_submit_bytes(box->decoder, (int64_t)box->next, bytes, size));
-    }
+    submit_source(L, box->decoder, (int64_t)box->next, 3);
     remember_id(L, box);
     return 0;
 }
@@ -230,14 +234,12 @@ static int l_decoder_close(lua_State *L) {
 
 // One picture at once, by a decoder kept in the module's upvalue.
 static int l_decode(lua_State *L) {
-    size_t size;
-    const char *bytes = luaL_checklstring(L, 1, &size);
     check_options(L, 2, "decode", "max_pixels max_bytes timeout");
     daub_decode_limits limits = check_limits(L, 2);
     decoder_box *box = lua_touserdata(L, lua_upvalueindex(1));
     if (!box->decoder) lx_check(L, daub_decoder_open(&box->decoder, 1, &limits));
     lx_check(L, daub_decoder_limit(box->decoder, &limits));
-    lx_check(L, daub_decoder_submit_bytes(box->decoder, 0, bytes, size));
+    submit_source(L, box->decoder, 0, 1);
     daub_decoded done;
     bool got;
     // The decoder itself ends what takes longer than the timeout.

@@ -19,12 +19,12 @@ local M = {}
 
 -- Decodes bytes by content in a sandboxed child process (kept for the next call). Applies EXIF orientation, puts alpha on
 -- white; grey, palette, CMYK and 16-bit become RGB u8. Pictures that are cut short or damaged are refused.
----@param bytes string
+---@param source string|{path: string} the picture's bytes, or where they are
 ---@param o? daub.DecodeOptions
 ---@return daub.Array|nil pixels
 ---@return daub.PictureInfo|string info_or_message
 ---@return string? code
-function M.decode(bytes, o) end
+function M.decode(source, o) end
 
 -- Many at once, in `workers` children (default 1). A child that crashes or takes too long is replaced, its picture reported.
 ---@param o? daub.DecodeOptions|{workers: integer}
