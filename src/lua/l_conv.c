@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conv/conv.h"
+#include "conv/peak.h"
 #include "conv/pooling.h"
 #include "lua/lx.h"
 #include "lua/modules.h"
@@ -196,6 +197,13 @@ static int conv_bilinear_grad(lua_State *L) {
     return run_resize(L, daub_upsample_grad, bilinear(L));
 }
 
+static int conv_peak(lua_State *L) {
+    double operations = 0;
+    lx_check(L, daub_peak_run(lx_check_int64(L, 1), &operations));
+    lua_pushnumber(L, operations);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"conv2d", conv_conv2d},
     {"conv2d_input_grad", conv_conv2d_input_grad},
@@ -211,6 +219,7 @@ static const luaL_Reg functions[] = {
     {"upsample_nearest_grad", conv_nearest_grad},
     {"upsample_bilinear", conv_bilinear},
     {"upsample_bilinear_grad", conv_bilinear_grad},
+    {"peak", conv_peak},
     {NULL, NULL},
 };
 

@@ -22,4 +22,8 @@ function M.upsample_nearest_grad(dy, height, width) end
 function M.upsample_bilinear(x, oh, ow, align_corners) end    -- PyTorch's rule
 function M.upsample_bilinear_grad(dy, height, width, align_corners) end
 
+-- Multiply-adds in registers on all threads, to be timed by the caller: `rounds` (about 10^5 for a millisecond)
+-- of some dozens in each of eight jobs per thread. Returns the number of floating-point operations done.
+function M.peak(rounds) end
+
 return M
