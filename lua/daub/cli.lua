@@ -13,8 +13,8 @@
 --
 -- Types: flag, string, path, integer, number (both with min and max), size ("192x64" gives
 -- {width = 192, height = 64}), pair ("KEY=VALUE" gives {key = , value = }), choice (of `choices`).
--- `repeated = true` gives a list, empty when the option is absent. `follows = "from"` attaches a value
--- to the last --from before it: then o.from[i] = {value = …, api = …}. Dashes in names become
+-- `repeated = true` gives a list, empty when the option is absent. `follows = "from"` attaches a
+-- value to the last --from before it: then o.from[i] = {value = , api = }. Dashes in names become
 -- underscores in the result.
 -- Every recipe also has --json, --quiet, --threads N, --traceback and --help.
 

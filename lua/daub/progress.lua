@@ -4,7 +4,7 @@
 --     report:progress("120 pictures, 3 min left", 0.4)   -- redrawn in place on a terminal
 --     report:note("example.org asks us to wait 12 s")  -- a line that stays, on stderr
 --     report:say("covers/sheet.png")                     -- a result, on standard output
---     report:event{event = "picture", sha256 = "…"}      -- a JSON line on standard output with --json
+--     report:event{event = "picture"}                    -- a JSON line on standard output, --json
 --     report:done()
 --
 -- Without a terminal the line comes at most once a minute, the first and the last always.

@@ -4,8 +4,8 @@
 --     session:feed("x = 2")            -- "done"
 --     session:feed("for i = 1, x do")  -- "more": the chunk is not complete yet
 --
--- What is typed runs without the JIT compiler, so that Ctrl-C ends any loop. A `local` at the start of
--- a line is dropped: the line's locals would end with it.
+-- What is typed runs without the JIT compiler, so that Ctrl-C ends any loop. A `local` at the start
+-- of a line is dropped: the line's locals would end with it.
 
 local complete = require "daub.complete"
 local docs = require "daub.docs"
@@ -47,6 +47,7 @@ local help = setmetatable({}, {
 
 ---@class daub.repl.Session
 ---@field buffer string lines of a chunk that is not complete
+---@field held boolean? whoever feeds holds interrupts
 local Session = {}
 Session.__index = Session
 
@@ -75,12 +76,17 @@ local function is_incomplete(message)
   return message:find("'<eof>'", 1, true) ~= nil
 end
 
--- The chunk, or nil and the message; expressions become chunks that return them.
+-- The chunk, or nil, the message, and whether more lines may complete it. Expressions become chunks
+-- that return them.
 local function compile(text)
   local expression = text:match("^%s*=(.*)$")
   local chunk, message = loadstring("return " .. (expression or text), "=stdin")
-  if chunk or expression then return chunk, message end
-  return loadstring(keep_locals(text), "=stdin")
+  local more = not chunk and is_incomplete(message)
+  if not chunk and not expression then
+    chunk, message = loadstring(keep_locals(text), "=stdin")
+    more = more or not chunk and is_incomplete(message)
+  end
+  return chunk, message, more
 end
 
 local function print_results(self, count, ...)
@@ -93,8 +99,11 @@ end
 
 local function print_error(self, message)
   require("daub.progress").finish()
-  if type(message) == "table" and rawget(message, "daub_exit") then message = message.message end
-  if message then self.out("error: " .. inspect.text(message)) end
+  if type(message) == "table" and rawget(message, "daub_exit") then
+    message = message.message
+    if not message then return end
+  end
+  self.out("error: " .. inspect.text(message))
 end
 
 local function finish(self, ok, ...)
@@ -103,11 +112,11 @@ local function finish(self, ok, ...)
   local results, count = { ... }, select("#", ...)
   local printed, message = line.run(function()
     print_results(self, count, unpack(results, 1, count))
-  end)
+  end, false, self.held)
   if not printed then print_error(self, message) end
 end
 
----Takes one more line. Runs the chunk when it is complete, and prints what it gives or what is wrong.
+---Takes one more line. Runs the chunk when it is complete; prints what it gives or what is wrong.
 ---@param text string
 ---@return "done"|"more"
 function Session:feed(text)
@@ -116,15 +125,15 @@ function Session:feed(text)
     self.buffer = ""
     return "done"
   end
-  local chunk, message = compile(self.buffer)
-  if not chunk and is_incomplete(message) then return "more" end
+  local chunk, message, more = compile(self.buffer)
+  if not chunk and more then return "more" end
   self.buffer = ""
   if not chunk then
     print_error(self, message)
     return "done"
   end
   jit.off(chunk, true)
-  finish(self, line.run(chunk, debug.getregistry()["daub.traceback"]))
+  finish(self, line.run(chunk, debug.getregistry()["daub.traceback"], self.held))
   return "done"
 end
 
@@ -151,6 +160,8 @@ end
 function M.run()
   local editor = line.editor(history_path(), complete.tab)
   local session = M.session(print)
+  system.hold_interrupts(true) -- but for what is typed
+  session.held = true
   print(("daub %s on %s. `help` tells more, Ctrl-D leaves."):format(system.version(), jit.version))
   local prompt = "> "
   while true do
@@ -166,6 +177,7 @@ function M.run()
     end
   end
   editor:close()
+  system.hold_interrupts(false)
   print()
 end
 

@@ -4,9 +4,8 @@
 --     strict.watch{ warn = function(message) io.stderr:write(message, "\n") end }
 --     strict.declare("x")
 --
--- A global is declared by assigning to it from a main chunk (a script, a line typed at the REPL), or
--- with strict.declare. Functions that assign to other globals, and anybody who reads them, are told
--- about.
+-- A global is declared by assigning to it from a main chunk (a script, a line of the REPL), or with
+-- strict.declare. It tells of functions that assign to other globals, and of whoever reads them.
 
 local nearest = require "daub.nearest"
 

@@ -123,7 +123,10 @@ daub_status daub_file_read(const char *path, size_t max_bytes, char **data, size
 static daub_status make_one(const char *path) {
     struct stat info;
     if (mkdir(path, 0777) == 0) return DAUB_OK;
-    if (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return DAUB_OK;
+    if (errno == EEXIST && stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode)) return DAUB_OK;
+        errno = ENOTDIR;
+    }
     return system_failure(path);
 }
 

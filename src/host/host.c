@@ -123,6 +123,7 @@ static int on_error(lua_State *L) {
         lua_setfield(L, 1, "traceback");
         return 1;
     }
+    if (lua_isnil(L, 1)) return 1; // error(): ends the program, all was said
     if (!lua_isstring(L, 1)) {
         if (!luaL_callmeta(L, 1, "__tostring") || !lua_isstring(L, -1))
             lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
@@ -164,6 +165,8 @@ static int report(lua_State *L) {
     if (code >= 0) {
         if (!quiet) print_field(L, "daub: ", "message");
         if (!quiet) print_field(L, "", "traceback");
+    } else if (lua_isnil(L, -1)) {
+        code = HOST_FAILED;
     } else {
         const char *message = lua_tostring(L, -1);
         bool interrupted = daub_interrupt_pending() && says_interrupted(message);

@@ -20,22 +20,22 @@ static bool is_sound(lua_State *L) {
 }
 
 // table.foreach is a compiled-in Lua function with the same kind of loop.
-static const char mended[] = "local raw_next, type, error = next, type, error\n"
-                             "local function next(t, key) return raw_next(t, key) end\n"
-                             "local function pairs(t)\n"
-                             "  if type(t) ~= 'table' then\n"
-                             "    error(\"bad argument #1 to 'pairs' (table expected, got \" ..\n"
-                             "          (t == nil and 'no value' or type(t)) .. ')', 2)\n"
-                             "  end\n"
-                             "  return next, t, nil\n"
-                             "end\n"
-                             "local function foreach(t, f)\n"
-                             "  for key, value in pairs(t) do\n"
-                             "    local result = f(key, value)\n"
-                             "    if result ~= nil then return result end\n"
-                             "  end\n"
-                             "end\n"
-                             "_G.next, _G.pairs, table.foreach = next, pairs, foreach\n";
+static const char mended[] =
+    "local raw_next, type, error = next, type, error\n"
+    "local function next(t, key) return raw_next(t, key) end\n"
+    "local function pairs(t)\n"
+    "  if type(t) ~= 'table' then\n"
+    "    error(\"bad argument #1 to 'pairs' (table expected, got \" .. type(t) .. ')', 2)\n"
+    "  end\n"
+    "  return next, t, nil\n"
+    "end\n"
+    "local function foreach(t, f)\n"
+    "  for key, value in pairs(t) do\n"
+    "    local result = f(key, value)\n"
+    "    if result ~= nil then return result end\n"
+    "  end\n"
+    "end\n"
+    "_G.next, _G.pairs, table.foreach = next, pairs, foreach\n";
 
 void host_mend_pairs(lua_State *L) {
     if (is_sound(L)) return;

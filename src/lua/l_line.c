@@ -108,6 +108,7 @@ static int l_read(lua_State *L) {
     e->L = L;
     lx_interrupt_clear(L);
     el_resize(e->line);
+    el_set(e->line, EL_PREP_TERM, 1); // before the prompt, or a quick Ctrl-D is lost
     int length = 0;
     errno = 0;
     const char *text = el_gets(e->line, &length);
@@ -155,15 +156,18 @@ static int add_traceback(lua_State *L) {
     return 1;
 }
 
-// run(f, traceback): pcall(f) that Ctrl-C ends without leaving anything pending.
+// run(f, traceback, held): pcall(f) that Ctrl-C ends without leaving anything pending. held: the
+// caller holds interrupts once, which f shall not.
 static int l_run(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    bool traceback = lua_toboolean(L, 2);
+    bool traceback = lua_toboolean(L, 2), held = lua_toboolean(L, 3);
     lua_settop(L, 1);
     lua_pushcfunction(L, add_traceback);
     lua_insert(L, 1);
     lx_interrupt_clear(L);
+    if (held) daub_interrupt_release();
     int status = lua_pcall(L, 0, LUA_MULTRET, traceback ? 1 : 0);
+    if (held) daub_interrupt_hold();
     lx_interrupt_clear(L);
     lua_pushboolean(L, status == 0);
     lua_replace(L, 1);

@@ -13,8 +13,9 @@ function M.editor(history, complete) end
 ---pcall(f), but Ctrl-C that ended f is forgotten afterwards.
 ---@param f fun(): ...
 ---@param traceback boolean? messages get the way to the error
+---@param held boolean? the caller holds interrupts (once), which f shall not
 ---@return boolean ok, any ... results, or the error
-function M.run(f, traceback) end
+function M.run(f, traceback, held) end
 
 ---@class daub.core.Editor
 local Editor = {}
