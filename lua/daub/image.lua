@@ -60,7 +60,9 @@ function M.probe(bytes) return core.probe(bytes) end
 ---@param x daub.Tensor
 ---@return daub.Tensor
 function M.to_float(x)
-  local a = A.cast(array(x, "to_float"), "f32")
+  local a = array(x, "to_float")
+  if A.dtype(a) ~= "u8" then misuse("image.to_float: expected u8 pixels, got " .. A.dtype(a)) end
+  a = A.cast(a, "f32")
   return wrap(A.binary("sub", A.binary("mul", a, 2 / 255, a), 1, a))
 end
 

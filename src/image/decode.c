@@ -1,4 +1,5 @@
-// From bytes to RGB, inside the sandbox: stb_image and libwebp behind the checks of probe and structure.
+// From bytes to RGB, inside the sandbox: stb_image and libwebp behind the checks of probe and
+// structure.
 #include <limits.h>
 #include <stb_image.h>
 #include <stdlib.h>
@@ -31,8 +32,8 @@ static void flatten(const uint8_t *rgba, int64_t pixels, uint8_t *rgb) {
     }
 }
 
-// Copies decoded pixels (3 or 4 channels) into a block of ours. A decoder that found another size than
-// the header's is not believed.
+// Copies decoded pixels (3 or 4 channels) into a block of ours. A decoder that found another size
+// than the header's is not believed.
 static daub_status take(const uint8_t *pixels, int w, int h, int channels,
                         const daub_picture_info *info, uint8_t **rgb) {
     if (w != info->width || h != info->height)
@@ -59,10 +60,12 @@ static daub_status decode_stb(const uint8_t *bytes, size_t size, const daub_pict
     return status;
 }
 
-// A JPEG with extra bytes: an Adobe marker before its first segment and `padding` and EOI after its end.
+// A JPEG with extra bytes: an Adobe marker before its first segment and `padding` and EOI after its
+// end.
 static uint8_t *patched_jpeg(const uint8_t *bytes, size_t size, bool adobe, int padding,
                              size_t *patched) {
-    static const uint8_t marker[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
+    static const uint8_t marker[] = {0xFF, 0xEE, 0,   14, 'A', 'd', 'o', 'b',
+                                     'e',  0,    100, 0,  0,   0,   0,   0};
     size_t before = adobe ? sizeof marker : 0, after = padding < 0 ? 0 : 66;
     uint8_t *copy = malloc(size + before + after);
     if (!copy) return NULL;
@@ -125,7 +128,8 @@ static daub_status decode_webp_animation(const uint8_t *bytes, size_t size,
     daub_status status;
     uint8_t *frame;
     int timestamp;
-    if (WebPAnimDecoderGetInfo(decoder, &anim) && WebPAnimDecoderGetNext(decoder, &frame, &timestamp))
+    if (WebPAnimDecoderGetInfo(decoder, &anim) &&
+        WebPAnimDecoderGetNext(decoder, &frame, &timestamp))
         status = take(frame, (int)anim.canvas_width, (int)anim.canvas_height, 4, info, rgb);
     else
         status = daub_fail(DAUB_DECODE, "broken WebP: the first frame cannot be decoded");
@@ -141,7 +145,8 @@ static daub_status decode_webp(const uint8_t *bytes, size_t size, const daub_pic
     VP8StatusCode code = WebPDecode(bytes, size, &config);
     daub_status status;
     if (code == VP8_STATUS_OK)
-        status = take(config.output.u.RGBA.rgba, config.output.width, config.output.height, 4, info, rgb);
+        status = take(config.output.u.RGBA.rgba, config.output.width, config.output.height, 4, info,
+                      rgb);
     else if (code == VP8_STATUS_OUT_OF_MEMORY)
         status = out_of_memory(info);
     else if (code == VP8_STATUS_NOT_ENOUGH_DATA || code == VP8_STATUS_SUSPENDED)

@@ -48,7 +48,7 @@ typedef struct worker {
     int served;
     job *job; // NULL: idle
     stage stage;
-    size_t done; // bytes of this stage
+    size_t done;     // bytes of this stage
     double deadline; // of this stage: the parent may come late, that is not the child's fault
     bool heard;      // it sent or took something in this round
     daub_worker_request request;
@@ -143,7 +143,8 @@ static int worker_stop(worker *w) {
     int status = 0;
     if (!w->pid) return 0;
     kill(w->pid, SIGKILL);
-    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR) {
+    }
     close(w->fd);
     w->pid = 0;
     return status;
@@ -188,7 +189,8 @@ static void worker_broke(daub_decoder *d, worker *w) {
     else if (WIFSIGNALED(dead) && WTERMSIG(dead) == SIGSYS)
         snprintf(message, sizeof message, "the decoder tried something forbidden on it");
     else if (WIFSIGNALED(dead) && WTERMSIG(dead) != SIGKILL)
-        snprintf(message, sizeof message, "the decoder crashed on it (%s)", strsignal(WTERMSIG(dead)));
+        snprintf(message, sizeof message, "the decoder crashed on it (%s)",
+                 strsignal(WTERMSIG(dead)));
     else
         snprintf(message, sizeof message, "the decoder failed on it");
     worker_fail(d, w, greeted ? DAUB_DECODE : DAUB_IO, message);
@@ -253,8 +255,8 @@ static int send_request(worker *w) {
     size_t header = sizeof w->request;
     while (w->done < header + w->job->size) {
         bool in_header = w->done < header;
-        const uint8_t *from = in_header ? (const uint8_t *)&w->request + w->done
-                                        : w->job->bytes + (w->done - header);
+        const uint8_t *from =
+            in_header ? (const uint8_t *)&w->request + w->done : w->job->bytes + (w->done - header);
         size_t left = in_header ? header - w->done : header + w->job->size - w->done;
         ssize_t n = send(w->fd, from, left, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
@@ -279,8 +281,8 @@ static int run_stage(daub_decoder *d, worker *w) {
         state = transfer(w, &w->hello, sizeof w->hello, false);
         if (state != 1) return state;
         w->greeted = true;
-        w->sandbox = w->hello.sandbox == DAUB_SANDBOX_SECCOMP ? DAUB_SANDBOX_SECCOMP
-                                                              : DAUB_SANDBOX_LIMITS;
+        w->sandbox =
+            w->hello.sandbox == DAUB_SANDBOX_SECCOMP ? DAUB_SANDBOX_SECCOMP : DAUB_SANDBOX_LIMITS;
         w->stage = HEADER;
         return 1;
     case HEADER:
@@ -484,7 +486,9 @@ daub_status daub_decoder_submit_path(daub_decoder *d, int64_t id, const char *pa
     return submit(d, j);
 }
 
-int daub_decoder_pending(const daub_decoder *d) { return d->pending; }
+int daub_decoder_pending(const daub_decoder *d) {
+    return d->pending;
+}
 
 void daub_decoder_close(daub_decoder *d) {
     if (!d) return;

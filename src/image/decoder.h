@@ -2,16 +2,17 @@
 //
 //     daub_decoder *d;
 //     daub_status s = daub_decoder_open(&d, 2, &daub_decode_defaults);
-//     s = daub_decoder_submit_path(d, 1, "a.jpg");  s = daub_decoder_submit_bytes(d, 2, bytes, size);
-//     daub_decoded done;  bool got;
-//     while (daub_decoder_pending(d) && daub_decoder_poll(d, 1.0, &done, &got) == DAUB_OK)
+//     s = daub_decoder_submit_path(d, 1, "a.jpg");  s = daub_decoder_submit_bytes(d, 2, bytes,
+//     size); daub_decoded done;  bool got; while (daub_decoder_pending(d) &&
+//     daub_decoder_poll(d, 1.0, &done, &got) == DAUB_OK)
 //         if (got) … done.id, done.status, done.rgb (the caller's, daub_free) or done.message …
 //     daub_decoder_close(d);
 //
-// A child is this very program started again (main calls daub_decode_worker first of all). It limits its
-// memory, drops every system call but reading and writing its one socket and managing memory, and only
-// then reads the first byte. A child that dies or takes too long is replaced and its picture reported as
-// broken. Children start with the first picture, and serve many. A decoder belongs to one thread.
+// A child is this very program started again (main calls daub_decode_worker first of all). It
+// limits its memory, drops every system call but reading and writing its one socket and managing
+// memory, and only then reads the first byte. A child that dies or takes too long is replaced and
+// its picture reported as broken. Children start with the first picture, and serve many. A decoder
+// belongs to one thread.
 #ifndef DAUB_IMAGE_DECODER_H
 #define DAUB_IMAGE_DECODER_H
 

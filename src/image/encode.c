@@ -44,10 +44,11 @@ static daub_status finish(growing *g, int written, const char *what, uint8_t **o
 static daub_status check(const daub_pixels *in, const char *what, int max_side) {
     if (in->is_float) return daub_fail(DAUB_INVALID, "%s: u8 pixels expected, got f32", what);
     if (in->channels != 1 && in->channels != 3 && in->channels != 4)
-        return daub_fail(DAUB_INVALID, "%s: 1, 3 or 4 channels expected, got %d", what, in->channels);
+        return daub_fail(DAUB_INVALID, "%s: 1, 3 or 4 channels expected, got %d", what,
+                         in->channels);
     if (in->width < 1 || in->height < 1 || in->width > max_side || in->height > max_side)
-        return daub_fail(DAUB_INVALID, "%s: sides of 1 to %d expected, got %lldx%lld", what, max_side,
-                         (long long)in->width, (long long)in->height);
+        return daub_fail(DAUB_INVALID, "%s: sides of 1 to %d expected, got %lldx%lld", what,
+                         max_side, (long long)in->width, (long long)in->height);
     return DAUB_OK;
 }
 
@@ -90,7 +91,8 @@ daub_status daub_encode_jpeg(const daub_pixels *in, int quality, uint8_t **out, 
     if (status == DAUB_OK) status = to_rgb(in, &rgb);
     if (status != DAUB_OK) return status;
     growing g = {0};
-    int written = stbi_write_jpg_to_func(append, &g, (int)in->width, (int)in->height, 3, rgb, quality);
+    int written =
+        stbi_write_jpg_to_func(append, &g, (int)in->width, (int)in->height, 3, rgb, quality);
     daub_free(rgb);
     return finish(&g, written, "encode_jpeg", out, size);
 }

@@ -6,10 +6,11 @@
 //     s = daub_picture_decode(bytes, size, 50e6, &info, &rgb);            // in this process!
 //     daub_free(rgb);
 //
-// daub_picture_decode runs libraries over strangers' bytes: only the sandboxed child of decoder.h calls
-// it (and tests, on bytes of their own). Everything else here works on pixels and may be called from
-// any thread. Pixels are rows of interleaved channels; blocks returned come from daub_alloc and are
-// the caller's. Reasons for refusing bytes are DAUB_DECODE with one line that says what they are.
+// daub_picture_decode runs libraries over strangers' bytes: only the sandboxed child of decoder.h
+// calls it (and tests, on bytes of their own). Everything else here works on pixels and may be
+// called from any thread. Pixels are rows of interleaved channels; blocks returned come from
+// daub_alloc and are the caller's. Reasons for refusing bytes are DAUB_DECODE with one line that
+// says what they are.
 #ifndef DAUB_IMAGE_IMAGE_H
 #define DAUB_IMAGE_IMAGE_H
 
@@ -39,13 +40,14 @@ typedef struct daub_picture_info {
 
 const char *daub_format_name(daub_format format); // "jpeg", "png", …
 
-// Reads format, size and channels from the header alone. DAUB_DECODE when it is no picture, a format
-// that is not supported, or has more than `max_pixels` pixels or a side over 65535.
+// Reads format, size and channels from the header alone. DAUB_DECODE when it is no picture, a
+// format that is not supported, or has more than `max_pixels` pixels or a side over 65535.
 daub_status daub_picture_probe(const uint8_t *bytes, size_t size, int64_t max_pixels,
                                daub_picture_info *info);
 
-// Decodes to RGB (height, width, 3): upright by EXIF, alpha put on white, grey, palette, CMYK and 16 bits
-// converted, the first frame of animations. DAUB_DECODE when anything of the picture is missing.
+// Decodes to RGB (height, width, 3): upright by EXIF, alpha put on white, grey, palette, CMYK and
+// 16 bits converted, the first frame of animations. Colour profiles are ignored: values are taken
+// as sRGB. DAUB_DECODE when anything of the picture is missing.
 daub_status daub_picture_decode(const uint8_t *bytes, size_t size, int64_t max_pixels,
                                 daub_picture_info *info, uint8_t **rgb);
 
@@ -58,7 +60,8 @@ typedef struct daub_pixels {
     int64_t row_bytes; // distance of two rows
 } daub_pixels;
 
-// Encoding of u8 pixels with 1, 3 or 4 channels (JPEG and WebP take no less than 3). *out from daub_alloc.
+// Encoding of u8 pixels with 1, 3 or 4 channels (JPEG and WebP take no less than 3). *out from
+// daub_alloc.
 daub_status daub_encode_png(const daub_pixels *in, uint8_t **out, size_t *size);
 daub_status daub_encode_jpeg(const daub_pixels *in, int quality, uint8_t **out, size_t *size);
 daub_status daub_encode_webp(const daub_pixels *in, int quality, uint8_t **out, size_t *size);
@@ -73,10 +76,10 @@ typedef enum daub_filter {
 
 bool daub_filter_parse(const char *name, daub_filter *filter); // false when unknown
 
-// Fills `out` (same dtype and channels, its own size) from `in`. Edges are clamped; widening kernels
-// when shrinking. Values are filtered as they are (sRGB) unless `linear`, which undoes and redoes the
-// sRGB curve (u8 only; a fourth channel is alpha and stays linear). Channels are filtered separately.
-// f32 values are not clamped: Lanczos and Catmull-Rom overshoot.
+// Fills `out` (same dtype and channels, its own size) from `in`. Edges are clamped; widening
+// kernels when shrinking. Values are filtered as they are (sRGB) unless `linear`, which undoes and
+// redoes the sRGB curve (u8 only; a fourth channel is alpha and stays linear). Channels are
+// filtered separately. f32 values are not clamped: Lanczos and Catmull-Rom overshoot.
 daub_status daub_resize(const daub_pixels *in, const daub_pixels *out, daub_filter filter,
                         bool linear);
 
@@ -90,11 +93,12 @@ typedef struct daub_picture_stats {
     double flat;    // share of pixels in the most common colour of 4 bits a channel, 0 … 1
 } daub_picture_stats;
 
-daub_status daub_statistics(const daub_pixels *in, daub_picture_stats *stats); // u8, 1, 3 or 4 channels
+daub_status daub_statistics(const daub_pixels *in,
+                            daub_picture_stats *stats); // u8, 1, 3 or 4 channels
 
-// Text that shows the picture in the terminal the environment describes (sixel, kitty, iTerm2, or half
-// blocks in as many colours as it has), at most columns x rows cells. u8, 3 or 4 channels; *out from
-// daub_alloc, NUL-terminated.
+// Text that shows the picture in the terminal the environment describes (sixel, kitty, iTerm2, or
+// half blocks in as many colours as it has), at most columns x rows cells. u8, 3 or 4 channels;
+// *out from daub_alloc, NUL-terminated.
 daub_status daub_terminal_picture(const daub_pixels *in, int columns, int rows, char **out,
                                   size_t *size);
 

@@ -4,11 +4,21 @@
 
 #include "image/image.h"
 
-static inline uint32_t be16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
-static inline uint32_t be32(const uint8_t *p) { return be16(p) << 16 | be16(p + 2); }
-static inline uint32_t le16(const uint8_t *p) { return (uint32_t)p[1] << 8 | p[0]; }
-static inline uint32_t le24(const uint8_t *p) { return (uint32_t)p[2] << 16 | le16(p); }
-static inline uint32_t le32(const uint8_t *p) { return le16(p + 2) << 16 | le16(p); }
+static inline uint32_t be16(const uint8_t *p) {
+    return (uint32_t)p[0] << 8 | p[1];
+}
+static inline uint32_t be32(const uint8_t *p) {
+    return be16(p) << 16 | be16(p + 2);
+}
+static inline uint32_t le16(const uint8_t *p) {
+    return (uint32_t)p[1] << 8 | p[0];
+}
+static inline uint32_t le24(const uint8_t *p) {
+    return (uint32_t)p[2] << 16 | le16(p);
+}
+static inline uint32_t le32(const uint8_t *p) {
+    return le16(p + 2) << 16 | le16(p);
+}
 
 const char *daub_format_label(daub_format format); // "JPEG", "PNG", …: for messages
 
@@ -16,11 +26,11 @@ const char *daub_format_label(daub_format format); // "JPEG", "PNG", …: for me
 typedef struct daub_structure {
     const uint8_t *exif; // TIFF data, or NULL
     size_t exif_size;
-    size_t end;          // bytes that belong to the picture; what follows is ignored
+    size_t end; // bytes that belong to the picture; what follows is ignored
     int frames;
-    bool animated;       // WebP with ANIM
-    bool no_end;         // JPEG without EOI: the last scan may be incomplete
-    size_t adobe_at;     // JPEG: where an Adobe marker must be inserted, 0 when none is needed
+    bool animated;   // WebP with ANIM
+    bool no_end;     // JPEG without EOI: the last scan may be incomplete
+    size_t adobe_at; // JPEG: where an Adobe marker must be inserted, 0 when none is needed
 } daub_structure;
 
 // Walks the whole file once before a decoder sees it: every part must lie within the bytes, and PNG
@@ -28,8 +38,8 @@ typedef struct daub_structure {
 daub_status daub_structure_check(const uint8_t *bytes, size_t size, const daub_picture_info *info,
                                  daub_structure *found);
 
-// Place of the next marker (FF xx) from `at` on that begins a segment or ends the picture; `size` when
-// there is none.
+// Place of the next marker (FF xx) from `at` on that begins a segment or ends the picture; `size`
+// when there is none.
 size_t daub_jpeg_marker(const uint8_t *bytes, size_t size, size_t at);
 
 // EXIF orientation 1 … 8 from TIFF data; 1 when there is none.

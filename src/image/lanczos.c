@@ -1,9 +1,9 @@
-// Separable Lanczos-3 in float, blocks of rows shared out to the pool. Rows are combined ("down", a sum
-// over whole rows that vectorises) before columns ("across") when that leaves fewer of them.
+// Separable Lanczos-3 in float, blocks of rows shared out to the pool. Rows are combined ("down", a
+// sum over whole rows that vectorises) before columns ("across") when that leaves fewer of them.
 //
 // An output sample at i takes the input around (i + 0.5) * in / out - 0.5 with weights
-// L(d / s), L(x) = sinc(x) sinc(x / 3), s = max(1, in / out), normalised to 1; positions outside the
-// picture repeat its edge.
+// L(d / s), L(x) = sinc(x) sinc(x / 3), s = max(1, in / out), normalised to 1; positions outside
+// the picture repeat its edge.
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -26,7 +26,7 @@ typedef struct pass {
     taps across, down;
     bool down_first;
     atomic_bool no_memory; // a job found no scratch memory
-    float *middle; // (in.height, out.width, channels), or (out.height, in.width, channels)
+    float *middle;         // (in.height, out.width, channels), or (out.height, in.width, channels)
 } pass;
 
 static double lanczos3(double x) {
@@ -55,7 +55,9 @@ static daub_status taps_make(taps *t, int64_t in, int64_t out) {
     return DAUB_OK;
 }
 
-static int64_t clamp(int64_t i, int64_t size) { return i < 0 ? 0 : i >= size ? size - 1 : i; }
+static int64_t clamp(int64_t i, int64_t size) {
+    return i < 0 ? 0 : i >= size ? size - 1 : i;
+}
 
 static float to_linear(float v) {
     return v <= 0.04045f ? v / 12.92f : powf((v + 0.055f) / 1.055f, 2.4f);
@@ -124,10 +126,18 @@ static void across_row(const pass *p, float *padded, float *to) {
         padded[(pad + width) * channels + i] = padded[(pad + width - 1) * channels + i % channels];
     }
     switch (channels) {
-    case 1: sum_across(&p->across, padded, p->out->width, 1, to); break;
-    case 2: sum_across(&p->across, padded, p->out->width, 2, to); break;
-    case 3: sum_across(&p->across, padded, p->out->width, 3, to); break;
-    default: sum_across(&p->across, padded, p->out->width, 4, to); break;
+    case 1:
+        sum_across(&p->across, padded, p->out->width, 1, to);
+        break;
+    case 2:
+        sum_across(&p->across, padded, p->out->width, 2, to);
+        break;
+    case 3:
+        sum_across(&p->across, padded, p->out->width, 3, to);
+        break;
+    default:
+        sum_across(&p->across, padded, p->out->width, 4, to);
+        break;
     }
 }
 
@@ -207,7 +217,9 @@ static void second_job(void *context, int64_t index, int worker) {
     }
 }
 
-static int64_t blocks(int64_t rows) { return (rows + BLOCK - 1) / BLOCK; }
+static int64_t blocks(int64_t rows) {
+    return (rows + BLOCK - 1) / BLOCK;
+}
 
 daub_status daub_lanczos3(const daub_pixels *in, const daub_pixels *out, bool linear) {
     pass p = {.in = in, .out = out, .linear = linear};

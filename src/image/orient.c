@@ -15,7 +15,8 @@ int daub_exif_orientation(const uint8_t *tiff, size_t size) {
     memcpy(block + 6, tiff, size);
     int orientation = 1;
     ExifData *data = exif_data_new_from_data(block, (unsigned)size + 6);
-    ExifEntry *entry = data ? exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION) : NULL;
+    ExifEntry *entry =
+        data ? exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION) : NULL;
     if (entry && entry->format == EXIF_FORMAT_SHORT && entry->components >= 1 && entry->size >= 2)
         orientation = exif_get_short(entry->data, exif_data_get_byte_order(data));
     if (data) exif_data_unref(data);

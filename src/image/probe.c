@@ -64,12 +64,21 @@ static daub_status probe_png(const uint8_t *bytes, size_t size, daub_picture_inf
     info->width = be32(p + 8);
     info->height = be32(p + 12);
     switch (p[17]) {
-    case 0: info->channels = 1; break;
+    case 0:
+        info->channels = 1;
+        break;
     case 2:
-    case 3: info->channels = 3; break;
-    case 4: info->channels = 2; break;
-    case 6: info->channels = 4; break;
-    default: return daub_fail(DAUB_DECODE, "broken PNG: colour type %d", p[17]);
+    case 3:
+        info->channels = 3;
+        break;
+    case 4:
+        info->channels = 2;
+        break;
+    case 6:
+        info->channels = 4;
+        break;
+    default:
+        return daub_fail(DAUB_DECODE, "broken PNG: colour type %d", p[17]);
     }
     return DAUB_OK;
 }
@@ -183,12 +192,18 @@ static daub_status refuse(const uint8_t *bytes, size_t size) {
         size_t length;
         const char *name;
     } others[] = {
-        {"II*\0", 4, "TIFF"},         {"MM\0*", 4, "TIFF"},
-        {"\0\0\0\x0CjP  ", 8, "JPEG 2000"}, {"\xFF\x4F\xFF\x51", 4, "JPEG 2000"},
-        {"\0\0\0\x0CJXL ", 8, "JPEG XL"},   {"\xFF\x0A", 2, "JPEG XL"},
-        {"8BPS", 4, "Photoshop"},     {"%PDF", 4, "PDF"},
-        {"\0\0\1\0", 4, "ICO"},       {"qoif", 4, "QOI"},
-        {"#?RADIANCE", 10, "HDR"},    {"v/1\1", 4, "OpenEXR"},
+        {"II*\0", 4, "TIFF"},
+        {"MM\0*", 4, "TIFF"},
+        {"\0\0\0\x0CjP  ", 8, "JPEG 2000"},
+        {"\xFF\x4F\xFF\x51", 4, "JPEG 2000"},
+        {"\0\0\0\x0CJXL ", 8, "JPEG XL"},
+        {"\xFF\x0A", 2, "JPEG XL"},
+        {"8BPS", 4, "Photoshop"},
+        {"%PDF", 4, "PDF"},
+        {"\0\0\1\0", 4, "ICO"},
+        {"qoif", 4, "QOI"},
+        {"#?RADIANCE", 10, "HDR"},
+        {"v/1\1", 4, "OpenEXR"},
     };
     if (size == 0) return daub_fail(DAUB_DECODE, "empty file");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -219,10 +234,8 @@ static daub_status check_size(const daub_picture_info *info, int64_t max_pixels)
         return daub_fail(DAUB_DECODE, "empty picture: %lldx%lld", (long long)info->width,
                          (long long)info->height);
     if (info->width > 65535 || info->height > 65535 || info->width * info->height > max_pixels)
-        return daub_fail(DAUB_DECODE,
-                         "picture of %lldx%lld is over the limit of %.4g megapixels",
-                         (long long)info->width, (long long)info->height,
-                         (double)max_pixels / 1e6);
+        return daub_fail(DAUB_DECODE, "picture of %lldx%lld is over the limit of %.4g megapixels",
+                         (long long)info->width, (long long)info->height, (double)max_pixels / 1e6);
     return DAUB_OK;
 }
 
@@ -231,11 +244,21 @@ daub_status daub_picture_probe(const uint8_t *bytes, size_t size, int64_t max_pi
     *info = (daub_picture_info){.format = sniff(bytes, size), .frames = 1, .orientation = 1};
     daub_status status = DAUB_OK;
     switch (info->format) {
-    case DAUB_FORMAT_JPEG: status = probe_jpeg(bytes, size, info); break;
-    case DAUB_FORMAT_PNG: status = probe_png(bytes, size, info); break;
-    case DAUB_FORMAT_GIF: status = probe_gif(bytes, size, info); break;
-    case DAUB_FORMAT_BMP: status = probe_bmp(bytes, size, info); break;
-    case DAUB_FORMAT_WEBP: status = probe_webp(bytes, size, info); break;
+    case DAUB_FORMAT_JPEG:
+        status = probe_jpeg(bytes, size, info);
+        break;
+    case DAUB_FORMAT_PNG:
+        status = probe_png(bytes, size, info);
+        break;
+    case DAUB_FORMAT_GIF:
+        status = probe_gif(bytes, size, info);
+        break;
+    case DAUB_FORMAT_BMP:
+        status = probe_bmp(bytes, size, info);
+        break;
+    case DAUB_FORMAT_WEBP:
+        status = probe_webp(bytes, size, info);
+        break;
     default:
         if (!plausible_tga(bytes, size)) return refuse(bytes, size);
         info->format = DAUB_FORMAT_TGA;

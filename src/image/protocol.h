@@ -10,7 +10,10 @@
 #define DAUB_WORKER_PICTURES 500           // a child is replaced after so many
 #define DAUB_WORKER_MESSAGE 256            // bytes of a refusal, with its NUL
 
-typedef enum daub_sandbox_level { DAUB_SANDBOX_LIMITS = 1, DAUB_SANDBOX_SECCOMP = 2 } daub_sandbox_level;
+typedef enum daub_sandbox_level {
+    DAUB_SANDBOX_LIMITS = 1,
+    DAUB_SANDBOX_SECCOMP = 2
+} daub_sandbox_level;
 
 typedef struct daub_worker_hello {
     uint32_t sandbox; // daub_sandbox_level, once, before anything else

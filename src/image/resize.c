@@ -18,7 +18,8 @@ bool daub_filter_parse(const char *name, daub_filter *filter) {
 
 static daub_status check(const daub_pixels *in, const daub_pixels *out, bool linear) {
     if (in->is_float != out->is_float || in->channels != out->channels)
-        return daub_fail(DAUB_INVALID, "resize: both pictures must have one dtype and channel count");
+        return daub_fail(DAUB_INVALID,
+                         "resize: both pictures must have one dtype and channel count");
     if (in->channels < 1 || in->channels > 4)
         return daub_fail(DAUB_INVALID, "resize: 1 to 4 channels expected, got %d", in->channels);
     const daub_pixels *both[] = {in, out};

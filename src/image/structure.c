@@ -1,13 +1,15 @@
-// One bounds-checked walk over a whole file before a decoder sees it: stb_image fills what is missing
-// with zeros and skips checksums, so what is truncated or damaged is found here.
+// One bounds-checked walk over a whole file before a decoder sees it: stb_image fills what is
+// missing with zeros and skips checksums, so what is truncated or damaged is found here.
 #include <string.h>
 
 #include "image/internal.h"
 
-static daub_status truncated(const char *name) { return daub_fail(DAUB_DECODE, "truncated %s", name); }
+static daub_status truncated(const char *name) {
+    return daub_fail(DAUB_DECODE, "truncated %s", name);
+}
 
-// Rubbish between segments and fill bytes are skipped, as every reader does. In entropy-coded data FF 00
-// stands for FF, and RST markers belong to the data: this finds its end as well.
+// Rubbish between segments and fill bytes are skipped, as every reader does. In entropy-coded data
+// FF 00 stands for FF, and RST markers belong to the data: this finds its end as well.
 size_t daub_jpeg_marker(const uint8_t *bytes, size_t size, size_t at) {
     while (at < size) {
         const uint8_t *ff = memchr(bytes + at, 0xFF, size - at);
@@ -54,10 +56,10 @@ static daub_status check_jpeg(const uint8_t *bytes, size_t size, const daub_pict
 }
 
 static uint32_t png_crc(const uint8_t *p, size_t n) {
-    static const uint32_t nibble[16] = {
-        0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4,
-        0x4DB26158, 0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
-        0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
+    static const uint32_t nibble[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC,
+                                        0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
+                                        0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
+                                        0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
     uint32_t crc = 0xFFFFFFFF;
     for (size_t i = 0; i < n; i++) {
         crc = nibble[(crc ^ p[i]) & 15] ^ crc >> 4;
@@ -141,7 +143,8 @@ static daub_status check_bmp(const uint8_t *bytes, size_t size, const daub_pictu
 static daub_status check_tga(const uint8_t *bytes, size_t size, const daub_picture_info *info) {
     uint64_t left = (uint64_t)(info->width * info->height);
     size_t pixel = ((size_t)bytes[16] + 7) / 8;
-    size_t at = 18 + (size_t)bytes[0] + (bytes[1] ? le16(bytes + 5) * (((size_t)bytes[7] + 7) / 8) : 0);
+    size_t at =
+        18 + (size_t)bytes[0] + (bytes[1] ? le16(bytes + 5) * (((size_t)bytes[7] + 7) / 8) : 0);
     if (at > size) return truncated("TGA");
     if (!(bytes[2] & 8)) return left * pixel > size - at ? truncated("TGA") : DAUB_OK;
     while (left > 0) { // packets of 1 … 128 pixels: repeated or literal
@@ -180,12 +183,19 @@ daub_status daub_structure_check(const uint8_t *bytes, size_t size, const daub_p
                                  daub_structure *found) {
     *found = (daub_structure){.end = size, .frames = 1};
     switch (info->format) {
-    case DAUB_FORMAT_JPEG: return check_jpeg(bytes, size, info, found);
-    case DAUB_FORMAT_PNG: return check_png(bytes, size, found);
-    case DAUB_FORMAT_GIF: return check_gif(bytes, size, found);
-    case DAUB_FORMAT_BMP: return check_bmp(bytes, size, info);
-    case DAUB_FORMAT_TGA: return check_tga(bytes, size, info);
-    case DAUB_FORMAT_WEBP: return check_webp(bytes, size, found);
-    default: return daub_fail(DAUB_INVALID, "structure check: unknown format");
+    case DAUB_FORMAT_JPEG:
+        return check_jpeg(bytes, size, info, found);
+    case DAUB_FORMAT_PNG:
+        return check_png(bytes, size, found);
+    case DAUB_FORMAT_GIF:
+        return check_gif(bytes, size, found);
+    case DAUB_FORMAT_BMP:
+        return check_bmp(bytes, size, info);
+    case DAUB_FORMAT_TGA:
+        return check_tga(bytes, size, info);
+    case DAUB_FORMAT_WEBP:
+        return check_webp(bytes, size, found);
+    default:
+        return daub_fail(DAUB_INVALID, "structure check: unknown format");
     }
 }

@@ -49,8 +49,9 @@ static ChafaCanvas *make_canvas(ChafaTermInfo *terminal, const daub_pixels *in, 
     chafa_canvas_config_set_geometry(config, columns > 0 ? columns : 1, rows > 0 ? rows : 1);
     chafa_canvas_config_set_cell_geometry(config, cell_w, cell_h);
     chafa_canvas_config_set_pixel_mode(config, mode);
-    chafa_canvas_config_set_canvas_mode(
-        config, mode == CHAFA_PIXEL_MODE_SYMBOLS ? canvas_mode(terminal) : CHAFA_CANVAS_MODE_TRUECOLOR);
+    chafa_canvas_config_set_canvas_mode(config, mode == CHAFA_PIXEL_MODE_SYMBOLS
+                                                    ? canvas_mode(terminal)
+                                                    : CHAFA_CANVAS_MODE_TRUECOLOR);
     ChafaSymbolMap *symbols = chafa_symbol_map_new();
     chafa_symbol_map_add_by_tags(symbols, CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_VHALF |
                                               CHAFA_SYMBOL_TAG_HHALF | CHAFA_SYMBOL_TAG_SOLID);

@@ -13,7 +13,8 @@
 #include "image/decoder.h"
 #include "image/protocol.h"
 
-// Address and thread sanitizers map terabytes and use many system calls: only time is limited there.
+// Address and thread sanitizers map terabytes and use many system calls: only time is limited
+// there.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CONFINED 0
 #else
@@ -124,6 +125,7 @@ void daub_decode_worker(int argc, char **argv) {
     if (argc != 2 || strcmp(argv[1], DAUB_WORKER_FLAG) != 0) return;
     daub_worker_hello hello = {.sandbox = (uint32_t)confine()};
     if (write_all(&hello, sizeof hello))
-        while (serve()) {}
+        while (serve()) {
+        }
     _exit(0);
 }

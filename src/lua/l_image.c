@@ -95,8 +95,10 @@ static void push_info(lua_State *L, const daub_picture_info *info) {
     const struct {
         const char *name;
         int64_t value;
-    } fields[] = {{"width", info->width},       {"height", info->height},
-                  {"channels", info->channels}, {"frames", info->frames},
+    } fields[] = {{"width", info->width},
+                  {"height", info->height},
+                  {"channels", info->channels},
+                  {"frames", info->frames},
                   {"orientation", info->orientation}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         lua_pushnumber(L, (lua_Number)fields[i].value);
@@ -387,12 +389,8 @@ static int l_statistics(lua_State *L) {
 }
 
 static const luaL_Reg decoder_methods[] = {
-    {"submit", l_decoder_submit},
-    {"poll", l_decoder_poll},
-    {"pending", l_decoder_pending},
-    {"close", l_decoder_close},
-    {"__gc", l_decoder_close},
-    {NULL, NULL},
+    {"submit", l_decoder_submit}, {"poll", l_decoder_poll},  {"pending", l_decoder_pending},
+    {"close", l_decoder_close},   {"__gc", l_decoder_close}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -17,7 +17,8 @@
 static void paint(uint8_t *p, int channels) {
     for (int y = 0; y < H; y++) {
         for (int x = 0; x < W; x++, p += channels) {
-            uint8_t value[4] = {(uint8_t)(x * 255 / (W - 1)), (uint8_t)(y * 255 / (H - 1)), 90, 255};
+            uint8_t value[4] = {(uint8_t)(x * 255 / (W - 1)), (uint8_t)(y * 255 / (H - 1)), 90,
+                                255};
             memcpy(p, value, (size_t)channels);
         }
     }
@@ -47,12 +48,23 @@ static void encode(bytes *b, daub_format format) {
     size_t size = 0;
     b->size = 0;
     switch (format) {
-    case DAUB_FORMAT_JPEG: CHECK_STATUS(DAUB_OK, daub_encode_jpeg(&in, 95, &data, &size)); break;
-    case DAUB_FORMAT_PNG: CHECK_STATUS(DAUB_OK, daub_encode_png(&in, &data, &size)); break;
-    case DAUB_FORMAT_WEBP: CHECK_STATUS(DAUB_OK, daub_encode_webp(&in, 95, &data, &size)); break;
-    case DAUB_FORMAT_BMP: stbi_write_bmp_to_func(collect, b, W, H, 3, pixels); break;
-    case DAUB_FORMAT_TGA: stbi_write_tga_to_func(collect, b, W, H, 3, pixels); break;
-    default: break;
+    case DAUB_FORMAT_JPEG:
+        CHECK_STATUS(DAUB_OK, daub_encode_jpeg(&in, 95, &data, &size));
+        break;
+    case DAUB_FORMAT_PNG:
+        CHECK_STATUS(DAUB_OK, daub_encode_png(&in, &data, &size));
+        break;
+    case DAUB_FORMAT_WEBP:
+        CHECK_STATUS(DAUB_OK, daub_encode_webp(&in, 95, &data, &size));
+        break;
+    case DAUB_FORMAT_BMP:
+        stbi_write_bmp_to_func(collect, b, W, H, 3, pixels);
+        break;
+    case DAUB_FORMAT_TGA:
+        stbi_write_tga_to_func(collect, b, W, H, 3, pixels);
+        break;
+    default:
+        break;
     }
     if (data) collect(b, data, (int)size);
     daub_free(data);
@@ -60,9 +72,8 @@ static void encode(bytes *b, daub_format format) {
 
 // A GIF of W x H in one colour: codes of 9 bits at most are avoided by clearing often.
 static void encode_gif(bytes *b) {
-    static const uint8_t head[] = {'G', 'I', 'F', '8', '9', 'a', W, 0, H, 0, 0x80, 0, 0,
-                                   10, 20, 30, 200, 100, 50,
-                                   0x2C, 0, 0, 0, 0, W, 0, H, 0, 0, 7};
+    static const uint8_t head[] = {'G', 'I', 'F', '8', '9',  'a', W, 0, H, 0, 0x80, 0, 0, 10, 20,
+                                   30,  200, 100, 50,  0x2C, 0,   0, 0, 0, W, 0,    H, 0, 0,  7};
     memcpy(b->data, head, sizeof head);
     b->size = sizeof head;
     // Minimum code size 7: literals are bytes of 8 bits while a clear code (128) comes every 100.
@@ -90,8 +101,11 @@ static void test_round_trips(void) {
     static const struct {
         daub_format format;
         int tolerance;
-    } cases[] = {{DAUB_FORMAT_JPEG, 12}, {DAUB_FORMAT_PNG, 0}, {DAUB_FORMAT_BMP, 0},
-                 {DAUB_FORMAT_TGA, 0},   {DAUB_FORMAT_WEBP, 24}};
+    } cases[] = {{DAUB_FORMAT_JPEG, 12},
+                 {DAUB_FORMAT_PNG, 0},
+                 {DAUB_FORMAT_BMP, 0},
+                 {DAUB_FORMAT_TGA, 0},
+                 {DAUB_FORMAT_WEBP, 24}};
     static bytes b;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         encode(&b, cases[i].format);
@@ -119,8 +133,8 @@ static void test_gif(void) {
     CHECK(!strcmp(daub_error_message(), "truncated GIF"));
 }
 
-// No beginning of a file may pass as a picture. (A JPEG may lack its end marker and be whole; a GIF its
-// trailer.)
+// No beginning of a file may pass as a picture. (A JPEG may lack its end marker and be whole; a GIF
+// its trailer.)
 static void test_truncation(void) {
     static bytes b;
     for (daub_format f = DAUB_FORMAT_JPEG; f <= DAUB_FORMAT_WEBP; f++) {
@@ -131,7 +145,8 @@ static void test_truncation(void) {
         int accepted = 0;
         for (size_t n = 0; n + spare < b.size; n += 1 + n / 100) {
             daub_picture_info info;
-            uint8_t *rgb, *exact = malloc(n + 1); // its own block, so that a sanitizer sees reads past it
+            uint8_t *rgb,
+                *exact = malloc(n + 1); // its own block, so that a sanitizer sees reads past it
             memcpy(exact, b.data, n);
             if (daub_picture_decode(exact, n, LIMIT, &info, &rgb) == DAUB_OK) accepted++;
             daub_free(rgb);
@@ -155,8 +170,7 @@ static void test_missing_end(void) {
 static void check_refused(const char *data, size_t size, const char *reason) {
     daub_picture_info info;
     uint8_t *rgb;
-    CHECK_STATUS(DAUB_DECODE,
-                 daub_picture_decode((const uint8_t *)data, size, LIMIT, &info, &rgb));
+    CHECK_STATUS(DAUB_DECODE, daub_picture_decode((const uint8_t *)data, size, LIMIT, &info, &rgb));
     if (strcmp(daub_error_message(), reason) != 0)
         printf("expected \"%s\", got \"%s\"\n", reason, daub_error_message());
     CHECK(strcmp(daub_error_message(), reason) == 0);
@@ -166,8 +180,12 @@ static void test_refusals(void) {
     check_refused("", 0, "empty file");
     check_refused("<html><body>", 12, "not a picture: starts with '<html><body>'");
     check_refused("\0\1\2\3\4\5\6\7", 8, "not a picture: unknown format");
-    check_refused("\0\0\0\x1C" "ftypavif\0\0\0\0", 16, "AVIF is not supported");
-    check_refused("\0\0\0\x1C" "ftypheic\0\0\0\0", 16, "HEIF is not supported");
+    check_refused("\0\0\0\x1C"
+                  "ftypavif\0\0\0\0",
+                  16, "AVIF is not supported");
+    check_refused("\0\0\0\x1C"
+                  "ftypheic\0\0\0\0",
+                  16, "HEIF is not supported");
     check_refused("II*\0\x08\0\0\0", 8, "TIFF is not supported");
     check_refused("<?xml version='1.0'?><svg/>", 27, "SVG is not supported");
     static bytes b;
@@ -182,17 +200,20 @@ static void test_refusals(void) {
 
 // Inserts an EXIF segment with this orientation after SOI.
 static void set_orientation(bytes *b, int orientation) {
-    uint8_t segment[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
-                         0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (uint8_t)orientation, 0, 0,
-                         0, 0, 0, 0};
+    uint8_t segment[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0,
+                         'M',  'M',  0, 42, 0,   0,   0,   8,   0, 1,
+                         0x01, 0x12, 0, 3,  0,   0,   0,   1,   0, (uint8_t)orientation,
+                         0,    0,    0, 0,  0,   0};
     memmove(b->data + 2 + sizeof segment, b->data + 2, b->size - 2);
     memcpy(b->data + 2, segment, sizeof segment);
     b->size += sizeof segment;
 }
 
 static void test_orientation(void) {
-    // Where the stored picture's top left corner (dark red, dark green) is shown: 0 left/top, 1 right/bottom.
-    static const int shown[9][2] = {{0}, {0, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}, {1, 0}, {1, 1}, {0, 1}};
+    // Where the stored picture's top left corner (dark red, dark green) is shown: 0 left/top, 1
+    // right/bottom.
+    static const int shown[9][2] = {{0},    {0, 0}, {1, 0}, {1, 1}, {0, 1},
+                                    {0, 0}, {1, 0}, {1, 1}, {0, 1}};
     static bytes b;
     for (int o = 1; o <= 8; o++) {
         encode(&b, DAUB_FORMAT_JPEG);
@@ -249,11 +270,13 @@ static void test_resize(void) {
     int middle = (62 * 180 + 90) * 3; // a ramp stays a ramp
     CHECK(abs(out[middle] - 128) <= 2 && abs(out[middle + 1] - 128) <= 3 && out[middle + 2] == 90);
     // Shrinking rows first or columns first is the same sum.
-    static float by_rows[20 * 13 * 3], turned[13 * 20 * 3], floats[W * H * 3], floats_turned[W * H * 3];
+    static float by_rows[20 * 13 * 3], turned[13 * 20 * 3], floats[W * H * 3],
+        floats_turned[W * H * 3];
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
             for (int c = 0; c < 3; c++)
-                floats[(y * W + x) * 3 + c] = floats_turned[(x * H + y) * 3 + c] = pixels[(y * W + x) * 3 + c];
+                floats[(y * W + x) * 3 + c] = floats_turned[(x * H + y) * 3 + c] =
+                    pixels[(y * W + x) * 3 + c];
     daub_pixels a = {floats, true, 3, W, H, W * 12}, a_out = {by_rows, true, 3, 20, 13, 240};
     daub_pixels b = {floats_turned, true, 3, H, W, H * 12}, b_out = {turned, true, 3, 13, 20, 156};
     CHECK_STATUS(DAUB_OK, daub_resize(&a, &a_out, DAUB_FILTER_LANCZOS3, false));

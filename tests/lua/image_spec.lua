@@ -163,6 +163,7 @@ describe("pixels", function()
     assert.is_true(equal_bytes(picture(), image.from_float(f)))
     assert.same({ 0, 128, 255, 255 },
       image.from_float(tensor.from { -3, 0, 1, 9 }):totable())
+    raises("expected u8 pixels, got f32", image.to_float, f)
   end)
 
   it("are resized by every filter, u8 and f32", function()
