@@ -135,7 +135,6 @@ daub_status daub_transfer_new(daub_transfer **out, const daub_http_request *requ
     if (!t) return no_memory();
     t->from = *options;
     t->clock = clock;
-    t->started = -1;
     t->easy = curl_easy_init();
     t->result = calloc(1, sizeof *t->result);
     if (t->result) t->result->version = "";

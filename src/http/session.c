@@ -158,6 +158,7 @@ static void dequeue(daub_transfer *t) {
 static void stop(daub_http *http, daub_transfer *t) {
     curl_multi_remove_handle(http->multi, t->easy);
     t->running = false;
+    t->spent += http->clock - t->started;
     t->host->running--;
     http->running--;
 }
@@ -179,7 +180,7 @@ static void finish(daub_http *http, daub_transfer *t) {
     daub_http_result *r = t->result;
     t->result = NULL;
     r->id = t->id;
-    r->seconds = t->started < 0 ? 0 : http->clock - t->started;
+    r->seconds = t->spent + (t->running ? http->clock - t->started : 0);
     r->url = t->url.text;
     t->url.text = NULL;
     drop(http, t);
@@ -315,7 +316,7 @@ static void check_timeouts(daub_http *http) {
         if (!t->running) continue;
         if (http->clock - t->moved > t->from.timeout)
             daub_transfer_fail(t, "timeout", true, "nothing came for %g seconds", t->from.timeout);
-        else if (http->clock - t->started > t->from.total_timeout)
+        else if (t->spent + http->clock - t->started > t->from.total_timeout)
             daub_transfer_fail(t, "timeout", true, "not done after %g seconds",
                                t->from.total_timeout);
         else

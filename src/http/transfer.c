@@ -135,11 +135,12 @@ static int on_progress(void *context, curl_off_t total_down, curl_off_t down, cu
 // ---- Addresses ---------------------------------------------------------------------------------
 
 // Through a proxy the address seen is the proxy's, which is often, and rightly, a local one.
-static bool proxied(void) {
-    static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                        "ALL_PROXY"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
+static bool proxied(const daub_transfer *t) {
+    static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                         NULL};
+    for (const char *const *name = t->url.secure ? secure : plain; *name; name++) {
+        const char *value = getenv(*name);
         if (value && *value) return true;
     }
     return false;
@@ -163,7 +164,8 @@ static bool allowed(daub_transfer *t, daub_zone zone) {
 // Before a new connection is made.
 static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)purpose;
-    if (!proxied() && !allowed(context, daub_address_zone(&address->addr))) return CURL_SOCKET_BAD;
+    daub_transfer *t = context;
+    if (!proxied(t) && !allowed(t, daub_address_zone(&address->addr))) return CURL_SOCKET_BAD;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -172,14 +174,15 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
     (void)local;
     (void)remote_port;
     (void)local_port;
-    bool fine = proxied() || allowed(context, zone_of_text(remote));
-    return fine ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    daub_transfer *t = context;
+    return proxied(t) || allowed(t, zone_of_text(remote)) ? CURL_PREREQFUNC_OK
+                                                          : CURL_PREREQFUNC_ABORT;
 }
 
 static void note_zone(daub_transfer *t) {
     char *address = NULL;
     daub_zone zone = daub_address_zone_of_host(t->url.host);
-    if (!proxied() && curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK &&
+    if (!proxied(t) && curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK &&
         address && *address)
         zone = zone_of_text(address);
     t->result->zone = zone;
@@ -248,7 +251,7 @@ bool daub_transfer_prepare(daub_transfer *t) {
     t->header_bytes = 0;
     t->traffic = 0;
     t->moved = *t->clock;
-    if (t->started < 0) t->started = *t->clock;
+    t->started = *t->clock;
     if (!allowed(t, daub_address_zone_of_host(t->url.host))) return false;
     int c = set_limits(t) | set_callbacks(t) | set_method(t);
     c |= curl_easy_setopt(t->easy, CURLOPT_URL, t->url.text);

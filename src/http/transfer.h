@@ -37,7 +37,8 @@ typedef struct daub_transfer {
     daub_zone floor;    // nearer addresses are refused
     int hops;           // redirects followed
     bool left_origin;   // a hop went to another origin
-    double started;     // clock; < 0 before the first start
+    double started;     // clock at the start of this hop
+    double spent;       // seconds of the hops before
     double moved;       // clock when the last byte moved
     curl_off_t traffic; // bytes both ways at that time
     daub_sink *sink;    // NULL before the first byte of the body

@@ -433,7 +433,7 @@ describe("a rate limit", function()
     assert.same({ "rate-limit", "rate-limit", "rate-limit", "rate-limit", "rate-limit" }, codes)
     assert.equal(1, stats().counts["/limit"])
     local _, message = session:get(url("/echo"))
-    assert.truthy(message:find("asks to wait 60 minutes", 1, true), message)
+    assert.truthy(message:find("asks to wait 1 h 00 min", 1, true), message)
   end)
 end)
 

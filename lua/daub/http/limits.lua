@@ -20,6 +20,8 @@ local core = require "daub.core.http"
 local M = {}
 
 local MARGIN = 1          -- seconds added to what a server says
+local LONGEST_TIME = 60   -- bytes; longer texts are no times
+local LONGEST_TEXT = 4096 -- bytes looked at otherwise: patterns must not crawl through hostile ones
 local USAGE_PAUSE = 300   -- Facebook names no time: its window of an hour slides
 
 --- Seconds since 1970 of "2026-08-01T13:50:00.621469Z" or nil; offsets are read, none means UTC.
@@ -52,6 +54,7 @@ end
 ---@param now number seconds since 1970
 ---@return number|nil seconds at least 0
 function M.seconds_until(text, now)
+  if #text > LONGEST_TIME then return nil end
   local n = tonumber(text:match("^%s*(%d+%.?%d*)%s*$"))
   local at
   if not n then
@@ -80,13 +83,13 @@ local function windows_of(headers, now)
     return by_prefix[prefix]
   end
   for name, value in pairs(headers) do
-    local plain = name:gsub("rate%-limit", "ratelimit")
+    local plain = name:sub(1, LONGEST_TIME):gsub("rate%-limit", "ratelimit")
     for ending, field in pairs(FIELDS) do
       local prefix = plain:match("^(.*ratelimit.*)%-" .. ending:gsub("%-", "%%-") .. "$")
       if prefix then window(prefix)[field] = value end
     end
   end
-  local draft = headers.ratelimit
+  local draft = headers.ratelimit and headers.ratelimit:sub(1, LONGEST_TEXT)
   if draft then
     local w = window("ratelimit")
     w.remaining = draft:match("remaining=(%d+)") or draft:match(";%s*r=(%d+)")
@@ -115,6 +118,7 @@ end
 
 local function usage_wait(headers)
   local text = (headers["x-app-usage"] or "") .. (headers["x-business-use-case-usage"] or "")
+  text = text:sub(1, LONGEST_TEXT)
   local used = 0
   for _, name in ipairs { "call_count", "total_time", "total_cputime" } do
     for share in text:gmatch('"' .. name .. '"%s*:%s*(%d+)') do
@@ -126,12 +130,16 @@ local function usage_wait(headers)
   return minutes > 0 and minutes * 60 or USAGE_PAUSE
 end
 
+local function beginning(answer)
+  return (answer.body or ""):sub(1, LONGEST_TEXT)
+end
+
 local FACEBOOK_LIMITS = { ["4"] = true, ["17"] = true, ["32"] = true, ["613"] = true }
 
 -- Facebook says so with 400 or 403 and a code in the body.
 local function facebook_limited(answer)
   if answer.status ~= 400 and answer.status ~= 403 then return false end
-  local code = (answer.body or ""):match('"error"%s*:%s*{.-"code"%s*:%s*(%d+)')
+  local code = beginning(answer):match('"error"%s*:%s*{.-"code"%s*:%s*(%d+)')
   return FACEBOOK_LIMITS[code] == true
 end
 
@@ -156,7 +164,7 @@ function M.read(answer, now)
   local seconds = spent
   if limited then
     seconds = after or window_wait(headers, now, true) or usage_wait(headers)
-      or tonumber((answer.body or ""):match('"retry_after"%s*:%s*(%d+%.?%d*)'))
+      or tonumber(beginning(answer):match('"retry_after"%s*:%s*(%d+%.?%d*)'))
   end
   seconds = seconds or usage_wait(headers)
   if not limited and not seconds then return nil end

@@ -43,8 +43,9 @@ function M.shown(url)
   return (url:gsub("[?#].*$", ""):gsub("^(%w+://)[^/]*@", "%1"))
 end
 
+-- One line for people: short, and without what may be a token.
 local function clean(text)
-  text = text:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
+  text = text:sub(1, 400):gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
   text = text:gsub("[Bb]earer%s+%S+", "Bearer …"):gsub("([%w_]*[Tt]oken%s*[=:]%s*)[^%s&,;]+", "%1…")
   return #text > 200 and text:sub(1, 197) .. "…" or text
 end
@@ -58,7 +59,7 @@ local function html_title(result)
     and not start:find("^%s*<html") then
     return nil
   end
-  local title = body:match("<[Tt][Ii][Tt][Ll][Ee][^>]*>(.-)</")
+  local title = body:sub(1, 4096):match("<[Tt][Ii][Tt][Ll][Ee][^>]*>(.-)</")
   return title and clean(title) ~= "" and clean(title) or true
 end
 
@@ -70,8 +71,9 @@ end
 local function server_words(result)
   local title = html_title(result)
   if title then return page(title) end
-  if not result.body or not result.body:find("^%s*[{%[]") then return nil end
-  local answer = require("daub.json").decode(result.body)
+  local body = result.body
+  if not body or #body > 65536 or not body:find("^%s*[{%[]") then return nil end
+  local answer = require("daub.json").decode(body)
   if type(answer) ~= "table" then return nil end
   local first = type(answer.errors) == "table" and answer.errors[1]
   local source = type(first) == "table" and first or answer

@@ -5,6 +5,7 @@ local core = require "daub.core.http"
 local system = require "daub.core.system"
 local limits = require "daub.http.limits"
 local nearest = require "daub.nearest"
+local duration = require("daub.progress").duration
 local results = require "daub.http.result"
 
 ---@class daub.http.Session
@@ -198,7 +199,7 @@ function Session:pause(origin, seconds, reason)
   local host = self:host(origin)
   if seconds > self.max_wait then
     self:refuse(host, seconds, ("%s asks to wait %s (%s), longer than max_wait of %s"):format(
-      host_of(origin), Session.duration(seconds), reason, Session.duration(self.max_wait)),
+      host_of(origin), duration(seconds), reason, duration(self.max_wait)),
       "rate-limit")
     return false
   end
@@ -208,15 +209,6 @@ function Session:pause(origin, seconds, reason)
     self.core:hold(origin, seconds)
   end
   return true
-end
-
---- 75 -> "75 seconds", 900 -> "15 minutes".
----@param seconds number
-function Session.duration(seconds)
-  local n, unit = math.ceil(seconds), "second"
-  if n >= 7200 then n, unit = math.floor(n / 3600 + 0.5), "hour"
-  elseif n >= 120 then n, unit = math.floor(n / 60 + 0.5), "minute" end
-  return ("%d %s%s"):format(n, unit, n == 1 and "" or "s")
 end
 
 -- A refusal for now: the host is left alone, then this job goes first. False when it has waited
@@ -232,12 +224,13 @@ function Session:wait_and_repeat(job, result, wait)
   if job.waited > self.max_wait then
     if seconds > self.max_wait then self:pause(origin, seconds, wait.reason) end
     result.error = ("%s; to try again takes %s, and max_wait allows %s in all"):format(
-      results.refusal(result), Session.duration(seconds), Session.duration(self.max_wait))
+      results.refusal(result), duration(seconds), duration(self.max_wait))
     result.code, result.retryable = "rate-limit", true
     return false
   end
   self:pause(origin, seconds, wait.reason)
-  self:send(job, 0, true)
+  self:host(origin).awaited = true
+  self:send(job, origin ~= job.origin and seconds or 0, true)
   return true
 end
 
@@ -313,12 +306,12 @@ function Session:tell_waits()
   for _, host in pairs(self.hosts) do
     if host.held_until then
       local left = host.held_until > now and math.ceil(host.held_until - now) or 0
-      local tell = self.on_wait and (host.jobs > 0 or host.told)
+      local tell = self.on_wait and (host.jobs > 0 or host.awaited or host.told)
       if tell and left ~= host.told and (left > 0 or host.told) then
         host.told = left
         self.on_wait(host_of(host.origin), left, host.reason)
       end
-      if left == 0 then host.held_until, host.told = nil, nil end
+      if left == 0 then host.held_until, host.told, host.awaited = nil, nil, nil end
     end
   end
 end
