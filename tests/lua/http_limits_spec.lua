@@ -84,6 +84,15 @@ describe("http limits", function()
     assert.near(61, limits.read({ status = 429, headers = headers }, NOW + 7200).seconds, 1e-6)
   end)
 
+  it("is not held up by hostile texts", function()
+    local digits, blanks = ("9"):rep(200000), (" "):rep(200000)
+    local wait = limits.read({ status = 403, headers = {
+      ["retry-after"] = digits .. "x", ratelimit = ("remaining="):rep(20000),
+      ["x-app-usage"] = ('"call_count"' .. blanks):rep(3), [("ratelimit"):rep(20000)] = "1",
+    }, body = ('{"error":{'):rep(50000) .. blanks }, NOW)
+    assert.is_nil(wait)
+  end)
+
   it("knows the calendar", function()
     assert.equal(0, limits.iso_time("1970-01-01T00:00:00Z"))
     assert.equal(951782400, limits.iso_time("2000-02-29T00:00:00Z"))

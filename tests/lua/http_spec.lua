@@ -223,6 +223,10 @@ describe("an answer", function()
     assert.truthy(select(2, session:get(url("/json?text={")).json()):find("JSON was expected"))
     message = select(2, session:get(url("/html?status=403")))
     assert.truthy(message:find('403 Forbidden (an HTML page, "Just a moment…")', 1, true), message)
+    for _, start in ipairs { "<html><title>", "{", "[", "Bearer ", "token" } do -- and takes no time
+      local hostile = url("/json?status=404&repeat=99999&text=%s", http.escape(start))
+      assert.is_true(#select(2, session:get(hostile)) < 300)
+    end
     message = select(2, session:get(url("/limit?status=400")))
     assert.truthy(message:find("400 Bad Request (rate limit reached)", 1, true), message)
   end)
@@ -407,6 +411,16 @@ describe("a rate limit", function()
     assert.equal(free.url .. "/echo", order[1])
     assert.equal(3, #order)
     assert.equal(2, stats().counts["/limit"])
+  end)
+
+  it("at the end of a redirect holds the host that said so", function()
+    local pictures = server.start("http_server.py")
+    session = patient()
+    local there = pictures.url .. "/limit?header=Retry-After&form=delta"
+    assert.is_true(session:get(url("/redirect?to=%s", http.escape(there))).json().fine)
+    pictures:stop()
+    assert.equal("127.0.0.1:" .. pictures.port, told[1][1])
+    assert.equal(200, session:get(url("/echo")).status)
   end)
 
   it("is respected before it is broken", function()
