@@ -156,13 +156,13 @@ describe("safetensors", function()
   it("survives any damage to a file", function()
     local good = safetensors.encode({ a = tensor.ones { 2 }, b = tensor.zeros { 1 } }, { k = "v" })
     math.randomseed(1)
-    for _ = 1, 2000 do
+    for _ = 1, 500 do
       local at, char = math.random(#good - 12), string.char(math.random(0, 255))
       local tensors, message, code = safetensors.load(write(good:sub(1, at - 1) .. char
         .. good:sub(at + 1)))
       assert(tensors or (code == "decode" and type(message) == "string"))
     end
-    for n = 0, #good - 1, 3 do
+    for n = 0, #good - 1, 7 do
       assert.is_nil(safetensors.load(write(good:sub(1, n))))
     end
   end)
