@@ -351,7 +351,8 @@ function M.check(f, inputs, o)
     message = compare_all(function() return slope(false):item() end, gradients,
       "gradient of the gradient")
   end
-  return message == nil, message
+  if message then return false, message end
+  return true
 end
 
 M.version = version

@@ -59,8 +59,11 @@ function M.log_softmax(x, dim) return x - x:logsumexp(dim or -1, true) end
 --- x times the transpose of w, plus bias.
 ---@param x daub.Tensor {…, in}
 ---@param w daub.Tensor {out, in}, as in PyTorch
----@param bias? daub.Tensor {out}
+---@param bias? daub.Tensor {out}; or {bias = …}
 function M.linear(x, w, bias)
+  if type(bias) == "table" and not tensor.is_tensor(bias) then
+    bias = options.check("linear", bias, { bias = options.none }).bias
+  end
   class.expect("linear", x, "x")
   class.expect("linear", w, "the weight")
   local xs, ws = x.shape, w.shape
@@ -93,18 +96,20 @@ function M.one_hot(idx, classes)
   return tensor.eye(classes):index_select(1, idx:reshape { -1 })
 end
 
---- Drops elements with probability p and scales the rest by 1 / (1 - p).
----@param o? {p: number, training: boolean, generator: userdata}
-function M.dropout(x, o)
-  o = options.check("dropout", o, { p = 0.5, training = true, generator = options.none })
-  if type(o.p) ~= "number" or o.p < 0 or o.p > 1 then
-    misuse(("dropout: p is %s, expected a probability"):format(tostring(o.p)))
+--- Drops elements with probability p (default 0.5) and scales the rest by 1 / (1 - p).
+---@param p? number
+---@param o? {training: boolean, generator: userdata} training is true when left out
+function M.dropout(x, p, o)
+  p = p or 0.5
+  o = options.check("dropout", o, { training = true, generator = options.none })
+  if type(p) ~= "number" or p < 0 or p > 1 then
+    misuse(("dropout: p is %s, expected a probability"):format(tostring(p)))
   end
-  if not o.training or o.p == 0 then return x end
-  if o.p == 1 then return x * 0 end
+  if not o.training or p == 0 then return x end
+  if p == 1 then return x * 0 end
   local keep = autograd.no_grad(function()
     local draw = x:rand_like { generator = o.generator, dtype = "f32" }
-    return draw:ge(o.p):to(x.dtype) * (1 / (1 - o.p))
+    return draw:ge(p):to(x.dtype) * (1 / (1 - p))
   end)
   return x * keep
 end

@@ -42,7 +42,7 @@ local function layers_running()
     if not frame then break end
     if layer_calls[frame.func] then
       local _, layer = debug.getlocal(level, 1)
-      names[#names + 1] = layer:describe()
+      names[#names + 1] = #names == 0 and layer:describe() or layer.type_name
     end
     level = level + 1
   end

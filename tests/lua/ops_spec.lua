@@ -162,7 +162,7 @@ local cases = {
   pixel_norm = { function(x) return F.pixel_norm(x) end, { { 2, 2, 2, 3 } } },
   normalize = { function(x) return F.normalize(x) end, m },
   dropout = { function(x)
-    return F.dropout(x, { p = 0.3, generator = tensor.generator(3) }):square()
+    return F.dropout(x, 0.3, { generator = tensor.generator(3) }):square()
   end, m },
 
   mse_loss = { F.mse_loss, mm }, l1_loss = { F.l1_loss, mm },

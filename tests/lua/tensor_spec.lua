@@ -1,3 +1,4 @@
+-- luacheck: globals DAUB_TESTS
 local daub = require "daub"
 local tensor = require "daub.tensor"
 
@@ -190,6 +191,8 @@ describe("tensor views and picks", function()
     is({ 5, 0, 2 }, tensor.zeros({ 3 }):index_add(1, { 1, 3, 1 }, t { 2, 2, 3 }))
     raises("expected a list of tensors", tensor.cat, x)
     raises("index_select", function() x:index_select(1, { 3 }) end)
+    is({ { 4, 5, 6 } }, x:index_select(1, t { 2 }))
+    raises("holds fractions", function() x:index_select(1, t { 1.5 }) end)
   end)
 
   it("share memory until cloned", function()
@@ -238,5 +241,19 @@ describe("print", function()
     assert.truthy(big:find("[   1,    2,    3, …, 1998, 1999, 2000]", 1, true))
     assert.truthy(tostring((t { 1 }):requires_grad_()):find("requires grad", 1, true))
     assert.truthy(tostring(t { 0 / 0, math.huge }):find("inf", 1, true))
+  end)
+end)
+
+describe("the stub of the methods", function()
+  it("names every method and no other", function()
+    local methods, stub = require("daub.tensor.class").methods, {}
+    for line in io.lines(DAUB_TESTS .. "/../lua/daub/_meta/tensor.lua") do
+      local name = line:match("^function T:([%w_]+)")
+      if name then
+        assert(methods[name], "no such method: " .. name)
+        stub[name] = true
+      end
+    end
+    for name in pairs(methods) do assert(stub[name], "not in the stub: " .. name) end
   end)
 end)

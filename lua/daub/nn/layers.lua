@@ -257,7 +257,7 @@ plain("Dropout", function(self, p, o)
   self.p = p or 0.5
   self.generator = options.check("Dropout", o, { generator = options.none }).generator
 end, function(self, x)
-  return F.dropout(x, { p = self.p, training = self.training, generator = self.generator })
+  return F.dropout(x, self.p, { training = self.training, generator = self.generator })
 end, function(self) return "p=" .. self.p end)
 
 --- Dimensions first … last as one (default 2 … the last).

@@ -105,8 +105,7 @@ end
 
 --- a - floor(a / b) * b: the sign of b, as PyTorch's remainder.
 function methods.remainder(a, b)
-  local q = is_tensor(a) and a / b or class.methods.reciprocal(b) * a
-  return -(q:floor() * b) + a
+  return a - methods.div(a, b):floor() * b
 end
 
 Tensor.__add, Tensor.__sub, Tensor.__mul, Tensor.__div =

@@ -1,7 +1,7 @@
 -- The tensor itself: one core array and, when a gradient is asked for, the node that made it.
 --
 -- Fields: array (daub.Array), requires_grad, node (false for leaves), grad (leaves, after
--- backward), shape and dtype (read on first use). Everything else is a method; the files beside
+-- backward), shape and dtype (read from the array). Everything else is a method; the files beside
 -- this one add them.
 local A = require "daub.core.array"
 local autograd = require "daub.autograd"
@@ -10,7 +10,7 @@ local options = require "daub.options"
 local M = {}
 
 ---@class daub.Tensor
----@field shape integer[] do not change it
+---@field shape integer[] a new list each time
 ---@field dtype daub.Dtype
 ---@field requires_grad boolean
 ---@field grad daub.Tensor|nil
@@ -20,7 +20,7 @@ local Tensor = {} -- the metatable
 M.methods, M.Tensor = methods, Tensor
 
 local record, version = autograd.record, autograd.version
-local new_shape, new_dtype = A.shape, A.dtype
+local shape_of, dtype_of = A.shape, A.dtype
 
 --- A tensor around a core array.
 ---@param array daub.Array
@@ -49,11 +49,9 @@ function Tensor.__index(x, key)
   local method = methods[key]
   if method then return method end
   if key == "shape" then
-    local shape = new_shape(rawget(x, "array"))
-    rawset(x, "shape", shape)
-    return shape
+    return shape_of(rawget(x, "array")) -- a new list each time: callers may change theirs
   elseif key == "dtype" then
-    local dtype = new_dtype(rawget(x, "array"))
+    local dtype = dtype_of(rawget(x, "array"))
     rawset(x, "dtype", dtype)
     return dtype
   elseif absent[key] then
@@ -66,7 +64,7 @@ function Tensor.__index(x, key)
 end
 
 function Tensor.__newindex(x, key, value)
-  if absent[key] or key == "shape" or key == "dtype" then
+  if absent[key] or key == "dtype" then
     rawset(x, key, value)
   elseif type(key) == "number" then
     local row = methods.select(x, 1, key)

@@ -235,13 +235,19 @@ function M.stack(tensors, dim)
   return M.cat(list, dim or 1)
 end
 
--- A 1-based index tensor from a tensor or a list of numbers.
+-- The array of an index: whole numbers from 1 in a tensor of any dtype, or a list of numbers.
 local function index_array(op, idx)
   if type(idx) == "table" and not class.is_tensor(idx) then
     return A.from(idx, { #idx }, "i64")
   end
-  class.expect(op, idx, "the index")
-  return idx.array
+  if not class.expect(op, idx, "the index"):is_floating_point() then
+    return idx.dtype == "u8" and A.cast(idx.array, "i64") or idx.array
+  end
+  local whole = idx:detach():to("i64")
+  if whole:to(idx.dtype):ne(idx):any():item() ~= 0 then
+    options.misuse(op .. ": the index holds fractions, expected whole numbers from 1")
+  end
+  return whole.array
 end
 
 local function zeros(shape, dtype) return A.full(shape, 0, dtype) end
@@ -265,7 +271,7 @@ end
 --- y[i][j] = x[i][idx[i][j]] for dim 2, and so on, as torch.gather; idx 1-based.
 function methods.gather(x, dim, idx)
   dim = dimension("gather", x, dim)
-  local index, shape, dtype = class.expect("gather", idx, "the index").array, x.shape, x.dtype
+  local index, shape, dtype = index_array("gather", idx), x.shape, x.dtype
   return linear_map("gather", x, function(a) return A.gather(a, dim, index) end,
     function(g) return A.scatter_add_(zeros(shape, dtype), dim, index, g) end)
 end
@@ -273,9 +279,9 @@ end
 --- x with source's entries added where gather would read them.
 function methods.scatter_add(x, dim, idx, source)
   dim = dimension("scatter_add", x, dim)
-  class.expect("scatter_add", idx, "the index")
-  return record(wrap(A.scatter_add_(A.clone(x.array), dim, idx.array, source.array)),
-    "scatter_add", { x, source }, function(g) return g, g:gather(dim, idx) end, { idx })
+  local index = wrap(index_array("scatter_add", idx))
+  return record(wrap(A.scatter_add_(A.clone(x.array), dim, index.array, source.array)),
+    "scatter_add", { x, source }, function(g) return g, g:gather(dim, index) end, { index })
 end
 
 return M
