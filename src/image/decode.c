@@ -100,7 +100,7 @@ static daub_status decode_endless_jpeg(const uint8_t *bytes, const daub_structur
     daub_status status = decode_patched(bytes, found, 0x00, info, rgb);
     if (status != DAUB_OK) return daub_fail(DAUB_DECODE, "truncated JPEG");
     status = decode_patched(bytes, found, 0x5A, info, &other);
-    if (status != DAUB_OK || memcmp(*rgb, other, (size_t)(info->width * info->height * 3))) {
+    if (status != DAUB_OK || memcmp(*rgb, other, (size_t)(info->width * info->height * 3)) != 0) {
         daub_free(*rgb);
         *rgb = NULL;
         status = daub_fail(DAUB_DECODE, "truncated JPEG");

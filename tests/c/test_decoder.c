@@ -115,6 +115,18 @@ static void test_limits(void) {
     daub_decoder_close(d);
 }
 
+// Whether the kernel filters the system calls of a process.
+static bool is_filtered(pid_t pid) {
+    char path[64], line[256];
+    bool filtered = false;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strcmp(line, "Seccomp:\t2\n") == 0) filtered = true;
+    if (f) fclose(f);
+    return filtered;
+}
+
 // A file larger than a socket holds keeps the child reading after the first look: time to kill it.
 static void test_crash(void) {
     daub_decoder *d;
@@ -128,6 +140,7 @@ static void test_crash(void) {
     CHECK_STATUS(DAUB_OK, daub_decoder_poll(d, 0, &done, &got));
     pid_t child = first_child();
     if (!got && child > 0) {
+        CHECK(is_filtered(child) == (strcmp(daub_decoder_sandbox(), "seccomp") == 0));
         CHECK(kill(child, SIGTERM) == 0);
         CHECK_STATUS(DAUB_OK, daub_decoder_poll(d, 30, &done, &got));
         CHECK(got && done.id == 5 && done.status == DAUB_DECODE);

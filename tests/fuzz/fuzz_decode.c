@@ -2,6 +2,7 @@
 //
 //     cmake --preset asan && cmake --build --preset asan --target fuzz_decode
 //     build/asan/fuzz_decode 1000 FILE …      each file, then 1000 damaged copies of it
+//     (after a crash /tmp/fuzz_decode.last holds the copy it died of)
 //
 // With clang: -fsanitize=fuzzer,address -DDAUB_LIBFUZZER makes a libFuzzer program of it.
 #define STB_IMAGE_IMPLEMENTATION
