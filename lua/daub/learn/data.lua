@@ -58,7 +58,7 @@ local function fill(writer, pictures, o)
       decoder:submit(next_one, { path = pictures[next_one].path })
       next_one = next_one + 1
     end
-    for _, result in ipairs(decoder:poll(1)) do
+    for _, result in ipairs(decoder:poll(1) or {}) do
       local picture = pictures[result.id]
       if result.pixels then
         writer:put(result.id, picture.sha256, image.cover(result.pixels, o.width, o.height).array)
