@@ -30,10 +30,12 @@ static daub_status lay_out(daub_array *a, daub_dtype dtype, int ndim, const int6
                              (long long)shape[i], i + 1);
         a->shape[i] = shape[i];
         a->stride[i] = stride;
-        if (shape[i] == 0) empty = true;
+        if (shape[i] == 0)
+            empty = true;
         else if (shape[i] > limit / stride)
             return daub_fail(DAUB_INVALID, "array: the shape has too many elements");
-        else stride *= shape[i];
+        else
+            stride *= shape[i];
     }
     *bytes = empty ? 0 : stride * (int64_t)daub_dtype_size(dtype);
     return DAUB_OK;
@@ -88,8 +90,10 @@ void daub_array_release(daub_array *a) {
     long before = atomic_fetch_sub(&s->references, 1);
     assert(before > 0);
     if (before > 1) return;
-    if (s->release) s->release(s->owner);
-    else daub_free(s->data);
+    if (s->release)
+        s->release(s->owner);
+    else
+        daub_free(s->data);
     free(s);
 }
 
@@ -109,4 +113,6 @@ bool daub_array_is_contiguous(const daub_array *a) {
     return true;
 }
 
-int64_t daub_array_storage_bytes(const daub_array *a) { return a->storage ? a->storage->bytes : 0; }
+int64_t daub_array_storage_bytes(const daub_array *a) {
+    return a->storage ? a->storage->bytes : 0;
+}

@@ -7,10 +7,10 @@
 //     s = daub_array_binary(&c, DAUB_ADD, &a, &b);     // ops.h: broadcasts, new storage
 //     daub_array_release(&a); daub_array_release(&b); daub_array_release(&c);
 //
-// Ownership: a daub_array is a small value; whoever filled it releases it. Views share storage with the
-// array they were taken from and keep it alive. A function that fails leaves its result untouched.
-// Dimensions and indices are 0-based here (bindings speak 1-based). Refcounts are atomic; one array must
-// not be written by two threads at once.
+// Ownership: a daub_array is a small value; whoever filled it releases it. Views share storage with
+// the array they were taken from and keep it alive. A function that fails leaves its result
+// untouched. Dimensions and indices are 0-based here (bindings speak 1-based). Refcounts are
+// atomic; one array must not be written by two threads at once.
 #ifndef DAUB_ARRAY_ARRAY_H
 #define DAUB_ARRAY_ARRAY_H
 
@@ -26,7 +26,7 @@ typedef struct daub_storage daub_storage;
 
 typedef struct daub_array {
     daub_dtype dtype;
-    int ndim;                      // 0 … DAUB_MAX_DIMS; 0 is a scalar
+    int ndim; // 0 … DAUB_MAX_DIMS; 0 is a scalar
     int64_t shape[DAUB_MAX_DIMS];
     int64_t stride[DAUB_MAX_DIMS]; // in elements; 0 where broadcast
     void *data;                    // first element
@@ -70,8 +70,7 @@ daub_status daub_array_permute(daub_array *out, const daub_array *a, int count, 
 daub_status daub_array_narrow(daub_array *out, const daub_array *a, int dim, int64_t start,
                               int64_t length, int64_t step);
 daub_status daub_array_select(daub_array *out, const daub_array *a, int dim, int64_t index);
-daub_status daub_array_expand(daub_array *out, const daub_array *a, int ndim,
-                              const int64_t *shape);
+daub_status daub_array_expand(daub_array *out, const daub_array *a, int ndim, const int64_t *shape);
 // The common shape of two; DAUB_INVALID names `op` and both shapes when there is none.
 daub_status daub_shape_broadcast(const char *op, int *ndim, int64_t *shape, const daub_array *a,
                                  const daub_array *b);

@@ -55,7 +55,8 @@ typedef struct slices {
     daub_map2 add;
 } slices;
 
-// ---- whole slices ----------------------------------------------------------------------------------
+// ---- whole slices
+// ----------------------------------------------------------------------------------
 
 static void select_job(void *context, int64_t job, int worker) {
     (void)worker;
@@ -89,8 +90,11 @@ daub_status daub_array_index_select(daub_array *out, const daub_array *a, int di
         status = daub_array_create(&result, a->dtype, a->ndim, shape);
     }
     if (status == DAUB_OK && daub_array_numel(&result) > 0) {
-        slices s = {.to = result.data, .from = plain.data, .index = index.data,
-                    .count = index.shape[0], .size = a->shape[dim],
+        slices s = {.to = result.data,
+                    .from = plain.data,
+                    .index = index.data,
+                    .count = index.shape[0],
+                    .size = a->shape[dim],
                     .element = (int)daub_dtype_size(a->dtype)};
         around(a, dim, &s.outer, &s.inner);
         s.per_job = JOB_BYTES / (s.inner * s.element) + 1;
@@ -98,8 +102,10 @@ daub_status daub_array_index_select(daub_array *out, const daub_array *a, int di
     }
     daub_array_release(&index);
     daub_array_release(&plain);
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }
 
@@ -154,8 +160,11 @@ daub_status daub_array_index_add(daub_array *a, int dim, const daub_array *idx,
     }
     if (status == DAUB_OK) status = daub_array_contiguous(&plain, a);
     if (status == DAUB_OK) {
-        slices s = {.to = plain.data, .from = from.data, .index = index.data,
-                    .count = index.shape[0], .size = a->shape[dim],
+        slices s = {.to = plain.data,
+                    .from = from.data,
+                    .index = index.data,
+                    .count = index.shape[0],
+                    .size = a->shape[dim],
                     .element = (int)daub_dtype_size(a->dtype),
                     .add = daub_kernels_get()->elementwise->binary[DAUB_ADD][a->dtype][0]};
         around(a, dim, &s.outer, &s.inner);
@@ -169,12 +178,13 @@ daub_status daub_array_index_add(daub_array *a, int dim, const daub_array *idx,
     return status;
 }
 
-// ---- single elements -------------------------------------------------------------------------------
+// ---- single elements
+// -------------------------------------------------------------------------------
 
 typedef struct picks {
-    const daub_array *a;    // of which elements are picked
-    const daub_array *idx;  // 0-based, contiguous
-    char *other;            // contiguous, of idx's shape
+    const daub_array *a;   // of which elements are picked
+    const daub_array *idx; // 0-based, contiguous
+    char *other;           // contiguous, of idx's shape
     int dim, element;
     int64_t per_job;
     daub_map2 add; // NULL: gather
@@ -194,8 +204,10 @@ static void picks_job(void *context, int64_t job, int worker) {
             offset += (d == p->dim ? index[i] : c) * p->a->stride[d];
         }
         char *picked = (char *)p->a->data + offset * p->element, *other = p->other + i * p->element;
-        if (p->add) p->add(picked, picked, other, 1);
-        else memcpy(other, picked, (size_t)p->element);
+        if (p->add)
+            p->add(picked, picked, other, 1);
+        else
+            memcpy(other, picked, (size_t)p->element);
     }
 }
 
@@ -223,8 +235,10 @@ daub_status daub_array_gather(daub_array *out, const daub_array *a, int dim,
         status = daub_pool_run(picks_job, &p, (daub_array_numel(&index) + PICKS - 1) / PICKS);
     }
     daub_array_release(&index);
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }
 
@@ -243,7 +257,12 @@ daub_status daub_array_scatter_add(daub_array *a, int dim, const daub_array *idx
     if (status == DAUB_OK) {
         // One job: additions to one element keep their order.
         int64_t n = daub_array_numel(&index);
-        picks p = {a, &index, from.data, dim, (int)daub_dtype_size(a->dtype), n,
+        picks p = {a,
+                   &index,
+                   from.data,
+                   dim,
+                   (int)daub_dtype_size(a->dtype),
+                   n,
                    daub_kernels_get()->elementwise->binary[DAUB_ADD][a->dtype][0]};
         if (n > 0) picks_job(&p, 0, 0);
     }

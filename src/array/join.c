@@ -14,8 +14,9 @@ static daub_status check_joins(const daub_array *const *arrays, int count, int d
         bool fits = b->ndim == a->ndim;
         for (int d = 0; d < a->ndim && fits; d++) fits = d == dim || a->shape[d] == b->shape[d];
         if (!fits)
-            return daub_fail(DAUB_INVALID, "concat: shapes %s and %s do not join along dimension %d",
-                             first, daub_shape_string(other, b->ndim, b->shape), dim + 1);
+            return daub_fail(DAUB_INVALID,
+                             "concat: shapes %s and %s do not join along dimension %d", first,
+                             daub_shape_string(other, b->ndim, b->shape), dim + 1);
         if (a->dtype != b->dtype)
             return daub_fail(DAUB_INVALID, "concat: dtypes %s and %s differ; cast one of them",
                              daub_dtype_name(a->dtype), daub_dtype_name(b->dtype));
@@ -46,8 +47,10 @@ daub_status daub_array_concat(daub_array *out, const daub_array *const *arrays, 
         daub_array_release(&part);
         start += arrays[i]->shape[dim];
     }
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }
 
@@ -111,7 +114,9 @@ daub_status daub_array_pad(daub_array *out, const daub_array *a, const int64_t *
         daub_array_release(&source);
         daub_array_release(&target);
     }
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }

@@ -18,11 +18,19 @@ static int parse(const char *name, const char *const *names, int count) {
     return -1;
 }
 
-int daub_unary_parse(const char *name) { return parse(name, unary_names, DAUB_UNARY_OPS); }
-int daub_binary_parse(const char *name) { return parse(name, binary_names, DAUB_BINARY_OPS); }
-int daub_ternary_parse(const char *name) { return parse(name, ternary_names, DAUB_TERNARY_OPS); }
+int daub_unary_parse(const char *name) {
+    return parse(name, unary_names, DAUB_UNARY_OPS);
+}
+int daub_binary_parse(const char *name) {
+    return parse(name, binary_names, DAUB_BINARY_OPS);
+}
+int daub_ternary_parse(const char *name) {
+    return parse(name, ternary_names, DAUB_TERNARY_OPS);
+}
 
-static const daub_elementwise_kernels *kernels(void) { return daub_kernels_get()->elementwise; }
+static const daub_elementwise_kernels *kernels(void) {
+    return daub_kernels_get()->elementwise;
+}
 
 daub_status daub_array_number(daub_array *out, daub_cell *cell, daub_dtype dtype, double value) {
     static const double low[] = {[DAUB_U8] = 0, [DAUB_I32] = -0x1p31, [DAUB_I64] = -0x1p63};
@@ -44,7 +52,8 @@ double daub_array_element(const daub_array *a, int64_t offset) {
     return value;
 }
 
-// ---- operands --------------------------------------------------------------------------------------
+// ---- operands
+// --------------------------------------------------------------------------------------
 
 static daub_status unsupported(const char *op, daub_dtype dtype) {
     if (dtype == DAUB_BF16)
@@ -115,12 +124,15 @@ static daub_status run_new(daub_array *out, daub_dtype dtype, int ndim, const in
     daub_status status = daub_array_create(&result, dtype, ndim, shape);
     if (status != DAUB_OK) return status;
     status = run(&result, o, one_allowed, span, kernel);
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }
 
-// ---- copies ----------------------------------------------------------------------------------------
+// ---- copies
+// ----------------------------------------------------------------------------------------
 
 static void span1(const void *context, char *const *p, unsigned ones, int64_t n) {
     (void)ones;
@@ -170,7 +182,9 @@ static void fill_span(const void *context, char *const *p, unsigned ones, int64_
     (void)ones;
     const fill *f = context;
     switch (f->size) {
-    case 1: memset(p[0], f->cell.u8, (size_t)n); break;
+    case 1:
+        memset(p[0], f->cell.u8, (size_t)n);
+        break;
     case 2:
         for (int64_t i = 0; i < n; i++) ((uint16_t *)p[0])[i] = f->cell.bf16;
         break;
@@ -192,7 +206,8 @@ daub_status daub_array_fill(daub_array *to, double value) {
     return run(to, &o, 0, fill_span, &f);
 }
 
-// ---- one operand -----------------------------------------------------------------------------------
+// ---- one operand
+// -----------------------------------------------------------------------------------
 
 static daub_dtype unary_result(daub_unary_op op, daub_dtype dtype) {
     return op == DAUB_ISNAN || op == DAUB_ISFINITE || op == DAUB_LOGICAL_NOT ? DAUB_U8 : dtype;
@@ -215,7 +230,8 @@ daub_status daub_array_unary_to(daub_array *to, daub_unary_op op, const daub_arr
     return run(to, &o, 0, span1, kernel);
 }
 
-// ---- two operands ----------------------------------------------------------------------------------
+// ---- two operands
+// ----------------------------------------------------------------------------------
 
 static void span2(const void *context, char *const *p, unsigned ones, int64_t n) {
     const daub_map2 *kernel = context;
@@ -263,7 +279,8 @@ daub_status daub_array_binary_to(daub_array *to, daub_binary_op op, const daub_a
     return run(to, &o, 1u << 1 | 1u << 2, span2, kernels()->binary[op][a->dtype]);
 }
 
-// ---- three operands --------------------------------------------------------------------------------
+// ---- three operands
+// --------------------------------------------------------------------------------
 
 static void span3(const void *context, char *const *p, unsigned ones, int64_t n) {
     const daub_map3 *kernel = context;

@@ -160,7 +160,9 @@ daub_status daub_array_matmul(daub_array *out, const daub_array *a, const daub_a
     if (status == DAUB_OK) status = multiply(&p, &result);
     daub_array_release(&ca);
     daub_array_release(&cb);
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }

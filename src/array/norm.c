@@ -22,7 +22,9 @@ typedef struct rows {
     void (*pass)(const struct rows *r, int64_t first, int64_t rows, int64_t n, double *sums);
 } rows;
 
-static int64_t chunk_count(const rows *r) { return (r->rows + r->chunk - 1) / r->chunk; }
+static int64_t chunk_count(const rows *r) {
+    return (r->rows + r->chunk - 1) / r->chunk;
+}
 
 static void job(void *context, int64_t index, int worker) {
     (void)worker;
@@ -50,8 +52,10 @@ static double get(const rows *r, const void *v, int64_t i) {
 }
 
 static void put(const rows *r, void *v, int64_t i, double value) {
-    if (r->type) ((double *)v)[i] = value;
-    else ((float *)v)[i] = (float)value;
+    if (r->type)
+        ((double *)v)[i] = value;
+    else
+        ((float *)v)[i] = (float)value;
 }
 
 // Vector k gets value c for channel c, repeated to the wide row.
@@ -71,8 +75,10 @@ static daub_status take_memory(rows *r, char **block) {
     return DAUB_OK;
 }
 
-// Runs a pass that sums, then adds up the chunks and the repeated channels, in order, into the first.
-static daub_status sum_up(rows *r, void (*pass)(const rows *, int64_t, int64_t, int64_t, double *)) {
+// Runs a pass that sums, then adds up the chunks and the repeated channels, in order, into the
+// first.
+static daub_status sum_up(rows *r,
+                          void (*pass)(const rows *, int64_t, int64_t, int64_t, double *)) {
     r->pass = pass;
     daub_status status = daub_pool_run(job, r, chunk_count(r));
     for (int64_t i = 1; i < chunk_count(r); i++) {
@@ -105,14 +111,14 @@ static daub_status check(const char *op, const daub_array *x, const daub_array *
     return DAUB_OK;
 }
 
-// ---- forward ---------------------------------------------------------------------------------------
+// ---- forward
+// ---------------------------------------------------------------------------------------
 
 enum { SHIFT = 0, MEAN = 0, SCALE = 1, OFFSET = 2 }; // vectors of the passes forward
 
 static void moments_pass(const rows *r, int64_t first, int64_t count, int64_t n, double *sums) {
-    daub_kernels_get()->norm->moments[r->type](sums, sums + r->wide,
-                                               r->x + first * r->channels * r->size,
-                                               r->vectors[SHIFT], count, n);
+    daub_kernels_get()->norm->moments[r->type](
+        sums, sums + r->wide, r->x + first * r->channels * r->size, r->vectors[SHIFT], count, n);
 }
 
 static void apply_pass(const rows *r, int64_t first, int64_t count, int64_t n, double *sums) {
@@ -129,7 +135,8 @@ static daub_status normalise(rows *r, daub_array *mean, daub_array *invstd,
     daub_status status = sum_up(r, moments_pass);
     if (status != DAUB_OK) return status;
     for (int64_t c = 0; c < r->channels; c++) {
-        double m = r->sums[c] / (double)r->rows, var = r->sums[r->wide + c] / (double)r->rows - m * m;
+        double m = r->sums[c] / (double)r->rows,
+               var = r->sums[r->wide + c] / (double)r->rows - m * m;
         double inverse = 1 / sqrt((var < 0 ? 0 : var) + eps);
         m += get(r, r->x, c);
         put(r, mean->data, c, m);
@@ -163,12 +170,15 @@ daub_status daub_array_batch_norm(daub_array *y, daub_array *mean, daub_array *i
     }
     daub_free(block);
     daub_array_release(&plain);
-    if (status == DAUB_OK) *y = out[0], *mean = out[1], *invstd = out[2];
-    else for (int i = 0; i < 3; i++) daub_array_release(&out[i]);
+    if (status == DAUB_OK)
+        *y = out[0], *mean = out[1], *invstd = out[2];
+    else
+        for (int i = 0; i < 3; i++) daub_array_release(&out[i]);
     return status;
 }
 
-// ---- backward --------------------------------------------------------------------------------------
+// ---- backward
+// --------------------------------------------------------------------------------------
 
 enum { G_FACTOR = 1, X_FACTOR = 2, REST = 3 }; // beside MEAN
 
@@ -181,9 +191,9 @@ static void grad_sums_pass(const rows *r, int64_t first, int64_t count, int64_t 
 static void grad_apply_pass(const rows *r, int64_t first, int64_t count, int64_t n, double *sums) {
     (void)sums;
     int64_t at = first * r->channels * r->size;
-    daub_kernels_get()->norm->grad_apply[r->type](
-        r->out + at, r->g + at, r->x + at, r->vectors[MEAN], r->vectors[G_FACTOR],
-        r->vectors[X_FACTOR], r->vectors[REST], count, n);
+    daub_kernels_get()->norm->grad_apply[r->type](r->out + at, r->g + at, r->x + at,
+                                                  r->vectors[MEAN], r->vectors[G_FACTOR],
+                                                  r->vectors[X_FACTOR], r->vectors[REST], count, n);
 }
 
 // dx = w invstd (g - mean(g) - (x - mean) invstd^2 mean(g (x - mean)))
@@ -212,9 +222,10 @@ static daub_status check_backward(const daub_array *x, const daub_array *g,
     char sx[DAUB_SHAPE_TEXT], sg[DAUB_SHAPE_TEXT];
     daub_status status = check("batch_norm_backward", x, vectors, 3);
     if (status == DAUB_OK && (g->dtype != x->dtype || !daub_array_same_shape(g, x)))
-        status = daub_fail(DAUB_INVALID, "batch_norm_backward: x is %s %s but the gradient is %s %s",
-                           daub_dtype_name(x->dtype), daub_shape_string(sx, x->ndim, x->shape),
-                           daub_dtype_name(g->dtype), daub_shape_string(sg, g->ndim, g->shape));
+        status =
+            daub_fail(DAUB_INVALID, "batch_norm_backward: x is %s %s but the gradient is %s %s",
+                      daub_dtype_name(x->dtype), daub_shape_string(sx, x->ndim, x->shape),
+                      daub_dtype_name(g->dtype), daub_shape_string(sg, g->ndim, g->shape));
     return status;
 }
 
@@ -225,8 +236,7 @@ daub_status daub_array_batch_norm_backward(daub_array *dx, daub_array *dweight, 
     rows r;
     char *block = NULL;
     daub_array px = {0}, pg = {0}, out[3] = {{0}};
-    daub_status status =
-        check_backward(x, g, (const daub_array *[]){weight, mean, invstd});
+    daub_status status = check_backward(x, g, (const daub_array *[]){weight, mean, invstd});
     if (status != DAUB_OK) return status;
     shape_rows(&r, x);
     status = daub_array_contiguous(&px, x);
@@ -244,7 +254,9 @@ daub_status daub_array_batch_norm_backward(daub_array *dx, daub_array *dweight, 
     daub_free(block);
     daub_array_release(&px);
     daub_array_release(&pg);
-    if (status == DAUB_OK) *dx = out[0], *dweight = out[1], *dbias = out[2];
-    else for (int i = 0; i < 3; i++) daub_array_release(&out[i]);
+    if (status == DAUB_OK)
+        *dx = out[0], *dweight = out[1], *dbias = out[2];
+    else
+        for (int i = 0; i < 3; i++) daub_array_release(&out[i]);
     return status;
 }

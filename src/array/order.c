@@ -92,10 +92,13 @@ static daub_status each_row(rows *r, const daub_array *a) {
 
 #define FOR_DTYPES(X) X(f32) X(f64) X(u8) X(i32) X(i64)
 #define DISPATCH(name)                                                                             \
-    {[DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64, [DAUB_U8] = name##_u8,                      \
-     [DAUB_I32] = name##_i32, [DAUB_I64] = name##_i64}
+    {                                                                                              \
+        [DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64, [DAUB_U8] = name##_u8,                   \
+        [DAUB_I32] = name##_i32, [DAUB_I64] = name##_i64                                           \
+    }
 
-// ---- extremes --------------------------------------------------------------------------------------
+// ---- extremes
+// --------------------------------------------------------------------------------------
 
 #define ARG(T)                                                                                     \
     static void arg_##T(void *values, int64_t *index, int64_t n, bool largest) {                   \
@@ -125,7 +128,8 @@ daub_status daub_array_arg(daub_array *out, bool largest, const daub_array *a, i
     shape[a->ndim - 1] = 1;
     status = daub_array_create(&indices, DAUB_I64, a->ndim, shape);
     if (status == DAUB_OK) {
-        rows r = {.indices = indices.data, .index_step = 1, .flag = largest, .work = work[a->dtype]};
+        rows r = {
+            .indices = indices.data, .index_step = 1, .flag = largest, .work = work[a->dtype]};
         status = each_row(&r, &values);
     }
     daub_array_release(&values);
@@ -136,12 +140,15 @@ daub_status daub_array_arg(daub_array *out, bool largest, const daub_array *a, i
         daub_array_release(&indices);
         indices = dropped;
     }
-    if (status == DAUB_OK) *out = indices;
-    else daub_array_release(&indices);
+    if (status == DAUB_OK)
+        *out = indices;
+    else
+        daub_array_release(&indices);
     return status;
 }
 
-// ---- sorting ---------------------------------------------------------------------------------------
+// ---- sorting
+// ---------------------------------------------------------------------------------------
 
 // Ties keep their order, so that qsort becomes stable.
 #define SORT(T)                                                                                    \
@@ -184,7 +191,9 @@ daub_status daub_array_sort(daub_array *values, daub_array *indices, const daub_
     shape[last] = 2 * length; // pairs of value and index
     status = daub_array_create(&pairs, DAUB_I64, a->ndim, shape);
     if (status == DAUB_OK) {
-        rows r = {.indices = pairs.data, .index_step = 2 * length, .flag = descending,
+        rows r = {.indices = pairs.data,
+                  .index_step = 2 * length,
+                  .flag = descending,
                   .work = work[a->dtype]};
         status = each_row(&r, &sorted);
     }
@@ -202,7 +211,8 @@ daub_status daub_array_sort(daub_array *values, daub_array *indices, const daub_
     return status;
 }
 
-// ---- running sums ----------------------------------------------------------------------------------
+// ---- running sums
+// ----------------------------------------------------------------------------------
 
 #define CUMSUM(T, A)                                                                               \
     static void cumsum_##T(void *values, int64_t *unused, int64_t n, bool flag) {                  \
@@ -220,7 +230,8 @@ daub_status daub_array_cumsum(daub_array *out, const daub_array *a, int dim) {
     daub_status status;
     if (!daub_dtype_is_float(a->dtype) && a->dtype != DAUB_BF16)
         status = daub_array_cast(&wide, a, DAUB_I64);
-    else daub_array_retain(&wide, a), status = DAUB_OK;
+    else
+        daub_array_retain(&wide, a), status = DAUB_OK;
     if (status != DAUB_OK) return status;
     status = make_rows(&sums, "cumsum", &wide, dim, true);
     daub_array_release(&wide);

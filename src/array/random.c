@@ -7,8 +7,10 @@ static daub_status check_float(const char *op, daub_dtype dtype) {
 }
 
 static daub_status finish(daub_array *out, daub_array *a, daub_status status) {
-    if (status == DAUB_OK) *out = *a;
-    else daub_array_release(a);
+    if (status == DAUB_OK)
+        *out = *a;
+    else
+        daub_array_release(a);
     return status;
 }
 
@@ -19,7 +21,8 @@ daub_status daub_array_uniform(daub_array *out, daub_rng *rng, daub_dtype dtype,
     if (status == DAUB_OK) status = daub_array_create(&a, dtype, ndim, shape);
     if (status != DAUB_OK) return status;
     int64_t n = daub_array_numel(&a);
-    status = dtype == DAUB_F32 ? daub_rng_uniform(rng, a.data, n) : daub_rng_uniform64(rng, a.data, n);
+    status =
+        dtype == DAUB_F32 ? daub_rng_uniform(rng, a.data, n) : daub_rng_uniform64(rng, a.data, n);
     return finish(out, &a, status);
 }
 
@@ -30,7 +33,8 @@ daub_status daub_array_normal(daub_array *out, daub_rng *rng, daub_dtype dtype, 
     if (status == DAUB_OK) status = daub_array_create(&a, dtype, ndim, shape);
     if (status != DAUB_OK) return status;
     int64_t n = daub_array_numel(&a);
-    status = dtype == DAUB_F32 ? daub_rng_normal(rng, a.data, n) : daub_rng_normal64(rng, a.data, n);
+    status =
+        dtype == DAUB_F32 ? daub_rng_normal(rng, a.data, n) : daub_rng_normal64(rng, a.data, n);
     return finish(out, &a, status);
 }
 
@@ -40,8 +44,8 @@ daub_status daub_array_integers(daub_array *out, daub_rng *rng, int64_t low, int
     daub_cell cell;
     uint64_t range = (uint64_t)past_high - (uint64_t)low;
     if (past_high <= low || range > INT64_MAX)
-        return daub_fail(DAUB_INVALID, "integers: no number from %lld to below %lld", (long long)low,
-                         (long long)past_high);
+        return daub_fail(DAUB_INVALID, "integers: no number from %lld to below %lld",
+                         (long long)low, (long long)past_high);
     if (dtype == DAUB_BF16)
         return daub_fail(DAUB_INVALID, "integers: bf16 is for storage only; cast from f32");
     daub_status status = daub_array_number(&number, &cell, dtype, (double)low);

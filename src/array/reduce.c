@@ -14,8 +14,8 @@
 static const char *const names[] = {DAUB_REDUCE_LIST(OP_NAME)};
 
 enum {
-    SMALL = 32768,      // elements worked on without the pool
-    PIECE = 65536,      // elements of a piece
+    SMALL = 32768,       // elements worked on without the pool
+    PIECE = 65536,       // elements of a piece
     COLUMN_BLOCK = 1024, // columns a job takes
     ENOUGH_JOBS = 64,
     MOST_PIECES = 512,
@@ -145,10 +145,13 @@ static void job(void *context, int64_t index, int worker) {
 
 static daub_cell start_value(daub_reduce_op op, daub_dtype acc) {
     daub_cell cell = {.i64 = 0};
-    double one = op == DAUB_PROD || op == DAUB_ALL, infinite = op == DAUB_MAX_OF ? -INFINITY : INFINITY;
+    double one = op == DAUB_PROD || op == DAUB_ALL,
+           infinite = op == DAUB_MAX_OF ? -INFINITY : INFINITY;
     bool extreme = op == DAUB_MAX_OF || op == DAUB_MIN_OF;
-    if (acc == DAUB_F64) cell.f64 = extreme ? infinite : one;
-    else cell.i64 = extreme ? (op == DAUB_MAX_OF ? INT64_MIN : INT64_MAX) : (int64_t)one;
+    if (acc == DAUB_F64)
+        cell.f64 = extreme ? infinite : one;
+    else
+        cell.i64 = extreme ? (op == DAUB_MAX_OF ? INT64_MIN : INT64_MAX) : (int64_t)one;
     return cell;
 }
 
@@ -177,8 +180,8 @@ static daub_status check(daub_reduce_op op, const daub_array *a, unsigned over) 
     if (over >> a->ndim)
         return daub_fail(DAUB_INVALID, "%s: shape %s has no such dimension", names[op], shape);
     if (a->dtype == DAUB_BF16 || (op == DAUB_MEAN && !daub_dtype_is_float(a->dtype)))
-        return daub_fail(DAUB_INVALID, "%s: not defined for %s; cast to f32 or f64 first", names[op],
-                         daub_dtype_name(a->dtype));
+        return daub_fail(DAUB_INVALID, "%s: not defined for %s; cast to f32 or f64 first",
+                         names[op], daub_dtype_name(a->dtype));
     for (int d = 0; d < a->ndim; d++) {
         if ((op == DAUB_MAX_OF || op == DAUB_MIN_OF) && over >> d & 1 && a->shape[d] == 0)
             return daub_fail(DAUB_INVALID, "%s: nothing to compare in shape %s", names[op], shape);
@@ -197,8 +200,10 @@ static daub_status create_result(daub_array *out, daub_reduce_op op, const daub_
     int64_t shape[DAUB_MAX_DIMS];
     int n = 0;
     for (int d = 0; d < a->ndim; d++) {
-        if (!(over >> d & 1)) shape[n++] = a->shape[d];
-        else if (keep) shape[n++] = 1;
+        if (!(over >> d & 1))
+            shape[n++] = a->shape[d];
+        else if (keep)
+            shape[n++] = 1;
     }
     return daub_array_create(out, result_dtype(op, a->dtype), n, shape);
 }
@@ -226,8 +231,8 @@ static daub_status reduce_planned(daub_array *out, plan *p, daub_reduce_op op,
     return status;
 }
 
-daub_status daub_array_reduce(daub_array *out, daub_reduce_op op, const daub_array *a, unsigned over,
-                              bool keep) {
+daub_status daub_array_reduce(daub_array *out, daub_reduce_op op, const daub_array *a,
+                              unsigned over, bool keep) {
     plan p = {0};
     daub_array result = {0}, copy = {0};
     daub_status status = check(op, a, over);
@@ -240,7 +245,9 @@ daub_status daub_array_reduce(daub_array *out, daub_reduce_op op, const daub_arr
     if (status == DAUB_OK) status = create_result(&result, op, a, over, keep);
     if (status == DAUB_OK) status = reduce_planned(&result, &p, op, a);
     daub_array_release(&copy);
-    if (status == DAUB_OK) *out = result;
-    else daub_array_release(&result);
+    if (status == DAUB_OK)
+        *out = result;
+    else
+        daub_array_release(&result);
     return status;
 }

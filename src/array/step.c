@@ -46,8 +46,8 @@ static void job(void *context, int64_t index, int worker) {
     int64_t begin = index * CHUNK, n = s->numel - begin < CHUNK ? s->numel - begin : CHUNK;
     for (int i = 0; i < ARRAYS; i++) {
         if (s->arrays[i])
-            p[i] = (char *)s->arrays[i]->data +
-                   begin * (int64_t)daub_dtype_size(s->arrays[i]->dtype);
+            p[i] =
+                (char *)s->arrays[i]->data + begin * (int64_t)daub_dtype_size(s->arrays[i]->dtype);
     }
     s->work(s, p, n);
 }
@@ -89,8 +89,10 @@ daub_status daub_array_rmsprop_step(daub_array *p, const daub_array *g, daub_arr
                                     const daub_rmsprop *o) {
     if (o->momentum > 0 && !momentum_buffer) return missing("rmsprop_step_", "a momentum buffer");
     if (o->centered && !grad_avg) return missing("rmsprop_step_", "grad_avg");
-    step s = {.op = "rmsprop_step_", .arrays = {p, g, square_avg, momentum_buffer, grad_avg},
-              .work = rmsprop, .options = o};
+    step s = {.op = "rmsprop_step_",
+              .arrays = {p, g, square_avg, momentum_buffer, grad_avg},
+              .work = rmsprop,
+              .options = o};
     return run(&s);
 }
 
@@ -100,9 +102,10 @@ static void adam(const step *s, void *const *p, int64_t n) {
 
 daub_status daub_array_adam_step(daub_array *p, const daub_array *g, daub_array *exp_avg,
                                  daub_array *exp_avg_sq, const daub_adam *o) {
-    if (!(o->step >= 1)) return daub_fail(DAUB_INVALID, "adam_step_: step %g (at least 1)", o->step);
-    step s = {.op = "adam_step_", .arrays = {p, g, exp_avg, exp_avg_sq}, .work = adam,
-              .options = o};
+    if (!(o->step >= 1))
+        return daub_fail(DAUB_INVALID, "adam_step_: step %g (at least 1)", o->step);
+    step s = {
+        .op = "adam_step_", .arrays = {p, g, exp_avg, exp_avg_sq}, .work = adam, .options = o};
     return run(&s);
 }
 

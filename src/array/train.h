@@ -6,9 +6,9 @@
 #include "array/array.h"
 #include "kernel/families/optim.h"
 
-// Change the parameter `p` and the buffers in place: all contiguous, of p's shape and apart in memory;
-// the gradient `g` need not be contiguous, nor a and b of lerp. Buffers that an option does not need may be
-// NULL: momentum's when momentum is 0, grad_avg unless centered.
+// Change the parameter `p` and the buffers in place: all contiguous, of p's shape and apart in
+// memory; the gradient `g` need not be contiguous, nor a and b of lerp. Buffers that an option does
+// not need may be NULL: momentum's when momentum is 0, grad_avg unless centered.
 daub_status daub_array_sgd_step(daub_array *p, const daub_array *g, daub_array *momentum_buffer,
                                 const daub_sgd *o);
 daub_status daub_array_rmsprop_step(daub_array *p, const daub_array *g, daub_array *square_avg,
@@ -16,7 +16,8 @@ daub_status daub_array_rmsprop_step(daub_array *p, const daub_array *g, daub_arr
                                     const daub_rmsprop *o);
 daub_status daub_array_adam_step(daub_array *p, const daub_array *g, daub_array *exp_avg,
                                  daub_array *exp_avg_sq, const daub_adam *o);
-daub_status daub_array_lerp(daub_array *a, const daub_array *b, double weight); // a += weight (b - a)
+daub_status daub_array_lerp(daub_array *a, const daub_array *b,
+                            double weight); // a += weight (b - a)
 
 // x: [.., C], normalised over all but the last dimension: y = (x - mean) invstd weight + bias.
 // weight and bias: {C} or NULL. invstd = 1 / sqrt(variance + eps), variance of the batch (biased).

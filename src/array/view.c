@@ -33,12 +33,16 @@ static daub_status complete_shape(int64_t *done, const daub_array *a, int ndim,
     bool good = ndim >= 0 && ndim <= DAUB_MAX_DIMS;
     for (int i = 0; i < ndim && good; i++) {
         done[i] = shape[i];
-        if (shape[i] == -1 && open < 0) open = i;
-        else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known)) good = false;
+        if (shape[i] == -1 && open < 0)
+            open = i;
+        else if (shape[i] < 0 || __builtin_mul_overflow(known, shape[i], &known))
+            good = false;
     }
     if (good && open >= 0) {
-        if (known == 0 || numel % known) good = false;
-        else known *= done[open] = numel / known;
+        if (known == 0 || numel % known)
+            good = false;
+        else
+            known *= done[open] = numel / known;
     }
     if (good && known == numel) return DAUB_OK;
     if (ndim < 0 || ndim > DAUB_MAX_DIMS)
@@ -137,10 +141,9 @@ daub_status daub_array_narrow(daub_array *out, const daub_array *a, int dim, int
     bool fits = start >= 0 && start <= size && length >= 0;
     if (fits && length > 0) fits = start < size && (length - 1) <= (size - 1 - start) / step;
     if (!fits)
-        return daub_fail(DAUB_INVALID,
-                         "narrow: %lld from %lld in steps of %lld go beyond dimension %d of %s",
-                         (long long)length, (long long)start + 1, (long long)step, dim + 1,
-                         shape_of(text, a));
+        return daub_fail(
+            DAUB_INVALID, "narrow: %lld from %lld in steps of %lld go beyond dimension %d of %s",
+            (long long)length, (long long)start + 1, (long long)step, dim + 1, shape_of(text, a));
     daub_array view = *a;
     view.shape[dim] = length;
     if (length > 0) move_data(&view, start * a->stride[dim]);
@@ -190,8 +193,7 @@ daub_status daub_array_expand(daub_array *out, const daub_array *a, int ndim,
 }
 
 bool daub_array_same_shape(const daub_array *a, const daub_array *b) {
-    return a->ndim == b->ndim &&
-           !memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]);
+    return a->ndim == b->ndim && !memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]);
 }
 
 daub_status daub_shape_broadcast(const char *op, int *ndim, int64_t *shape, const daub_array *a,

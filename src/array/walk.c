@@ -125,10 +125,14 @@ static void copy_strided(char *to, int64_t to_stride, const char *from, int64_t 
         return;
     }
     switch (size) {
-    case 1: STRIDED(uint8_t);
-    case 2: STRIDED(uint16_t);
-    case 4: STRIDED(uint32_t);
-    default: STRIDED(uint64_t);
+    case 1:
+        STRIDED(uint8_t);
+    case 2:
+        STRIDED(uint16_t);
+    case 4:
+        STRIDED(uint32_t);
+    default:
+        STRIDED(uint64_t);
     }
 }
 
@@ -140,7 +144,6 @@ static void repeat_row(char *buffer, int64_t filled, int64_t wanted) {
         memcpy(buffer + filled, buffer, (size_t)more);
         filled += more;
     }
-
 }
 
 static void gather(const daub_walk *w, int operand, int64_t at, int64_t count, char *buffer) {
@@ -191,8 +194,10 @@ static void packed_blocks(const daub_walk *w, int64_t begin, int64_t end, daub_s
         int64_t n = end - at < BLOCK ? end - at : BLOCK;
         char *p[DAUB_WALK_OPERANDS];
         for (int i = 0; i < w->operands; i++) {
-            if (ones >> i & 1) p[i] = w->data[i];
-            else if (plain[i]) p[i] = w->data[i] + at * w->size[i];
+            if (ones >> i & 1)
+                p[i] = w->data[i];
+            else if (plain[i])
+                p[i] = w->data[i] + at * w->size[i];
             else {
                 p[i] = buffer[i];
                 if (i > 0) gather(w, i, at, n, p[i]);
@@ -214,8 +219,10 @@ static void chunk_job(void *context, int64_t index, int worker) {
     const job *j = context;
     int64_t begin = index * CHUNK, end = begin + CHUNK;
     if (end > j->walk->numel) end = j->walk->numel;
-    if (j->walk->packed) packed_blocks(j->walk, begin, end, j->span, j->context);
-    else rows(j->walk, begin, end, j->span, j->context);
+    if (j->walk->packed)
+        packed_blocks(j->walk, begin, end, j->span, j->context);
+    else
+        rows(j->walk, begin, end, j->span, j->context);
 }
 
 daub_status daub_walk_run(daub_walk *w, daub_span span, const void *context) {

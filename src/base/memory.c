@@ -86,7 +86,9 @@ void *daub_alloc(size_t bytes) {
     return (char *)h + HEADER;
 }
 
-static header *header_of(const void *block) { return (header *)((char *)block - HEADER); }
+static header *header_of(const void *block) {
+    return (header *)((char *)block - HEADER);
+}
 
 void daub_free(void *block) {
     if (!block) return;
@@ -99,7 +101,9 @@ void daub_free(void *block) {
     pthread_mutex_unlock(&lock);
 }
 
-size_t daub_alloc_size(const void *block) { return header_of(block)->size; }
+size_t daub_alloc_size(const void *block) {
+    return header_of(block)->size;
+}
 
 void daub_memory_trim(void) {
     pthread_mutex_lock(&lock);

@@ -4,9 +4,10 @@
 //     if (!p) return DAUB_NO_MEMORY;            // message already set
 //     daub_free(p);                             // goes back to the cache, not to the system
 //
-// Blocks of 1 MiB and more lie on 2 MiB boundaries and ask for huge pages. A freed block is kept for
-// the next request of its size class, so steady-state training takes nothing from the system (a fresh
-// 32 MiB costs 34 ms to touch, a cached one 1.4 ms). All functions may be called from any thread.
+// Blocks of 1 MiB and more lie on 2 MiB boundaries and ask for huge pages. A freed block is kept
+// for the next request of its size class, so steady-state training takes nothing from the system (a
+// fresh 32 MiB costs 34 ms to touch, a cached one 1.4 ms). All functions may be called from any
+// thread.
 #ifndef DAUB_BASE_MEMORY_H
 #define DAUB_BASE_MEMORY_H
 
@@ -20,10 +21,10 @@ typedef struct daub_memory_counters {
     int64_t system_calls; // times the system was asked for a block
 } daub_memory_counters;
 
-void *daub_alloc(size_t bytes); // NULL and a message when the system has no more
-void daub_free(void *block);    // NULL is fine
+void *daub_alloc(size_t bytes);            // NULL and a message when the system has no more
+void daub_free(void *block);               // NULL is fine
 size_t daub_alloc_size(const void *block); // usable bytes of a block from daub_alloc
-void daub_memory_trim(void);    // gives every cached block back to the system
+void daub_memory_trim(void);               // gives every cached block back to the system
 daub_memory_counters daub_memory_stats(void);
 
 // Grow-only working memory of one pool worker (see pool.h), 64-byte aligned, contents undefined.

@@ -23,7 +23,9 @@ void daub_philox(uint64_t key, uint64_t block, uint32_t out[4]) {
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-daub_rng daub_rng_seed(uint64_t seed) { return (daub_rng){.key = seed, .counter = 0}; }
+daub_rng daub_rng_seed(uint64_t seed) {
+    return (daub_rng){.key = seed, .counter = 0};
+}
 
 uint32_t daub_rng_next(daub_rng *rng) {
     uint32_t block[4];

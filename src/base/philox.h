@@ -23,9 +23,9 @@ daub_rng daub_rng_seed(uint64_t seed);
 // The block of four numbers at position `block` under `key`: the function everything is made of.
 void daub_philox(uint64_t key, uint64_t block, uint32_t out[4]);
 
-uint32_t daub_rng_next(daub_rng *rng);                   // one number, uses up a block
-double daub_rng_next_unit(daub_rng *rng);                // [0, 1), 53 bits
-int64_t daub_rng_next_below(daub_rng *rng, int64_t n);   // 0 … n-1, unbiased, n >= 1
+uint32_t daub_rng_next(daub_rng *rng);                 // one number, uses up a block
+double daub_rng_next_unit(daub_rng *rng);              // [0, 1), 53 bits
+int64_t daub_rng_next_below(daub_rng *rng, int64_t n); // 0 … n-1, unbiased, n >= 1
 
 // Fills with the pool; DAUB_INTERRUPTED as daub_pool_run.
 daub_status daub_rng_uniform(daub_rng *rng, float *out, int64_t n);    // [0, 1), 24 bits

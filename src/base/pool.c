@@ -17,7 +17,7 @@ static struct {
     pthread_cond_t wake;
     pthread_t threads[DAUB_MAX_THREADS];
     atomic_int wanted; // threads a run uses, the caller included; 0: not yet asked for
-    int started; // worker threads alive
+    int started;       // worker threads alive
     bool stopping;
     atomic_int sleeping;
     atomic_uint generation; // counts runs
@@ -57,8 +57,7 @@ static unsigned await_generation(unsigned seen) {
     }
     pthread_mutex_lock(&pool.sleep_lock);
     atomic_fetch_add(&pool.sleeping, 1);
-    while (atomic_load(&pool.generation) == seen)
-        pthread_cond_wait(&pool.wake, &pool.sleep_lock);
+    while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.wake, &pool.sleep_lock);
     atomic_fetch_sub(&pool.sleeping, 1);
     unsigned now = atomic_load(&pool.generation);
     pthread_mutex_unlock(&pool.sleep_lock);
@@ -141,8 +140,10 @@ daub_status daub_pool_run(daub_job job, void *context, int64_t count) {
         announce();
         take_jobs(0);
         for (int i = 0; atomic_load(&pool.busy) > 0; i++) {
-            if (i < SPINS) daub_cpu_relax();
-            else sched_yield();
+            if (i < SPINS)
+                daub_cpu_relax();
+            else
+                sched_yield();
         }
         if (atomic_load(&pool.interrupted)) status = daub_fail(DAUB_INTERRUPTED, "interrupted");
     }

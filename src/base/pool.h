@@ -1,12 +1,13 @@
 // The one thread pool of the process.
 //
 //     static void job(void *context, int64_t index, int worker) { … }
-//     daub_status s = daub_pool_run(job, &context, count);   // calls job for 0 … count-1, any order
+//     daub_status s = daub_pool_run(job, &context, count);   // calls job for 0 … count-1, any
+//     order
 //
-// Rules: a job's result may depend on its index alone, never on `worker` (which only chooses scratch
-// memory) or on the number of threads: then results are bit-identical for any thread count. A run
-// started inside a job is done by that worker alone (and shares its scratch memory); a second thread
-// that starts a run waits for the first to end.
+// Rules: a job's result may depend on its index alone, never on `worker` (which only chooses
+// scratch memory) or on the number of threads: then results are bit-identical for any thread count.
+// A run started inside a job is done by that worker alone (and shares its scratch memory); a second
+// thread that starts a run waits for the first to end.
 #ifndef DAUB_BASE_POOL_H
 #define DAUB_BASE_POOL_H
 

@@ -44,7 +44,8 @@ int lx_check_shape(lua_State *L, int index, int64_t *shape) {
     return lx_check_integers(L, index, shape, DAUB_MAX_DIMS);
 }
 
-// ---- creation --------------------------------------------------------------------------------------
+// ---- creation
+// --------------------------------------------------------------------------------------
 
 static int array_new(lua_State *L) {
     int64_t shape[DAUB_MAX_DIMS];
@@ -107,8 +108,10 @@ static int array_from(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     int64_t count = (int64_t)lua_objlen(L, 1);
     int ndim = 1;
-    if (lua_isnoneornil(L, 2)) shape[0] = count;
-    else ndim = lx_check_shape(L, 2, shape);
+    if (lua_isnoneornil(L, 2))
+        shape[0] = count;
+    else
+        ndim = lx_check_shape(L, 2, shape);
     daub_dtype dtype = lx_check_dtype(L, 3, DAUB_F32);
     daub_array *out = lx_push_array(L);
     lx_check(L, daub_array_create(out, dtype, ndim, shape));
@@ -148,7 +151,8 @@ static int array_from_string(lua_State *L) {
     return 1;
 }
 
-// ---- reading ---------------------------------------------------------------------------------------
+// ---- reading
+// ---------------------------------------------------------------------------------------
 
 static int array_shape(lua_State *L) {
     daub_array *a = lx_check_array(L, 1);
@@ -224,7 +228,8 @@ static int array_pointer(lua_State *L) {
     return 1;
 }
 
-// ---- views -----------------------------------------------------------------------------------------
+// ---- views
+// -----------------------------------------------------------------------------------------
 
 static int array_reshape(lua_State *L) {
     int64_t shape[DAUB_MAX_DIMS];
@@ -275,7 +280,8 @@ static int array_expand(lua_State *L) {
     return 1;
 }
 
-// ---- copies ----------------------------------------------------------------------------------------
+// ---- copies
+// ----------------------------------------------------------------------------------------
 
 static int array_clone(lua_State *L) {
     daub_array *a = lx_check_array(L, 1), *out = lx_push_array(L);

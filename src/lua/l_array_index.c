@@ -71,8 +71,12 @@ static int push_arg(lua_State *L, bool largest) {
     return 1;
 }
 
-static int array_argmax(lua_State *L) { return push_arg(L, true); }
-static int array_argmin(lua_State *L) { return push_arg(L, false); }
+static int array_argmax(lua_State *L) {
+    return push_arg(L, true);
+}
+static int array_argmin(lua_State *L) {
+    return push_arg(L, false);
+}
 
 static int array_sort(lua_State *L) {
     daub_array *a = lx_check_array(L, 1);
@@ -142,4 +146,6 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void l_array_index(lua_State *L) { luaL_register(L, NULL, functions); }
+void l_array_index(lua_State *L) {
+    luaL_register(L, NULL, functions);
+}

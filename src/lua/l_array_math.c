@@ -7,8 +7,7 @@ static int check_op(lua_State *L, int index, const char *kind) {
     luaL_checkstring(L, index);
     lua_pushvalue(L, index);
     lua_rawget(L, lua_upvalueindex(1));
-    if (lua_isnil(L, -1))
-        luaL_error(L, "unknown %s operation '%s'", kind, lua_tostring(L, index));
+    if (lua_isnil(L, -1)) luaL_error(L, "unknown %s operation '%s'", kind, lua_tostring(L, index));
     int op = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
     return op;

@@ -38,7 +38,8 @@ static int train_sgd(lua_State *L) {
                   .weight_decay = field(L, 4, "weight_decay", 0),
                   .nesterov = flag(L, 4, "nesterov"),
                   .first = flag(L, 4, "first")};
-    lx_check(L, daub_array_sgd_step(lx_check_array(L, 1), lx_check_array(L, 2), opt_array(L, 3), &o));
+    lx_check(L,
+             daub_array_sgd_step(lx_check_array(L, 1), lx_check_array(L, 2), opt_array(L, 3), &o));
     lua_settop(L, 1);
     return 1;
 }
@@ -51,8 +52,9 @@ static int train_rmsprop(lua_State *L) {
                       .momentum = field(L, 6, "momentum", 0),
                       .weight_decay = field(L, 6, "weight_decay", 0),
                       .centered = flag(L, 6, "centered")};
-    lx_check(L, daub_array_rmsprop_step(lx_check_array(L, 1), lx_check_array(L, 2),
-                                        lx_check_array(L, 3), opt_array(L, 4), opt_array(L, 5), &o));
+    lx_check(L,
+             daub_array_rmsprop_step(lx_check_array(L, 1), lx_check_array(L, 2),
+                                     lx_check_array(L, 3), opt_array(L, 4), opt_array(L, 5), &o));
     lua_settop(L, 1);
     return 1;
 }
@@ -73,7 +75,8 @@ static int train_adam(lua_State *L) {
 }
 
 static int train_lerp(lua_State *L) {
-    lx_check(L, daub_array_lerp(lx_check_array(L, 1), lx_check_array(L, 2), luaL_checknumber(L, 3)));
+    lx_check(L,
+             daub_array_lerp(lx_check_array(L, 1), lx_check_array(L, 2), luaL_checknumber(L, 3)));
     lua_settop(L, 1);
     return 1;
 }
@@ -106,4 +109,6 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-void l_train(lua_State *L) { luaL_register(L, NULL, functions); }
+void l_train(lua_State *L) {
+    luaL_register(L, NULL, functions);
+}

@@ -30,9 +30,12 @@ typedef uint64_t wrap_i64;
         }                                                                                          \
     }
 
-// ---- conversions -----------------------------------------------------------------------------------
+// ---- conversions
+// -----------------------------------------------------------------------------------
 
-static inline f32 widen(bf16 v) { return float_of((uint32_t)v << 16); }
+static inline f32 widen(bf16 v) {
+    return float_of((uint32_t)v << 16);
+}
 
 // Rounds to nearest even; a NaN stays one.
 static inline bf16 narrow(f32 f) {
@@ -69,9 +72,11 @@ FROM_FLOAT(f32, )
 FROM_FLOAT(f64, )
 FROM_FLOAT(bf16, widen)
 
-#define CASTS(T) {T##_to_f32, T##_to_f64, T##_to_bf16, T##_to_u8, T##_to_i32, T##_to_i64}
+#define CASTS(T)                                                                                   \
+    { T##_to_f32, T##_to_f64, T##_to_bf16, T##_to_u8, T##_to_i32, T##_to_i64 }
 
-// ---- functions of one operand ----------------------------------------------------------------------
+// ---- functions of one operand
+// ----------------------------------------------------------------------
 
 #define FLOAT_UNARY(T, fn)                                                                         \
     MAP1(neg_##T, T, T, -x)                                                                        \
@@ -122,7 +127,8 @@ INTEGER_UNARY(u8, x, x != 0)
 INTEGER_UNARY(i32, x < 0 ? 0 - (wrap_i32)x : (wrap_i32)x, (x > 0) - (x < 0))
 INTEGER_UNARY(i64, x < 0 ? 0 - (wrap_i64)x : (wrap_i64)x, (x > 0) - (x < 0))
 
-// ---- functions of two operands ---------------------------------------------------------------------
+// ---- functions of two operands
+// ---------------------------------------------------------------------
 
 #define MAP2_MODE(name, T, To, get_x, get_y, expression)                                           \
     static void name(void *out, const void *a, const void *b, int64_t n) {                         \
@@ -174,7 +180,8 @@ INTEGER_BINARY(u8)
 INTEGER_BINARY(i32)
 INTEGER_BINARY(i64)
 
-// ---- functions of three operands -------------------------------------------------------------------
+// ---- functions of three operands
+// -------------------------------------------------------------------
 
 #define MAP3_MODE(name, C, T, get_z, expression)                                                   \
     static void name(void *out, const void *a, const void *b, const void *c, int64_t n) {          \
@@ -205,18 +212,28 @@ WHERE(i64)
 FLOAT_TERNARY(f32)
 FLOAT_TERNARY(f64)
 
-// ---- the tables ------------------------------------------------------------------------------------
+// ---- the tables
+// ------------------------------------------------------------------------------------
 
-#define FLOATS(name) {[DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64}
+#define FLOATS(name)                                                                               \
+    { [DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64 }
 #define NUMBERS(name)                                                                              \
-    {[DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64, [DAUB_U8] = name##_u8,                      \
-     [DAUB_I32] = name##_i32, [DAUB_I64] = name##_i64}
-#define MODES(name) {name##_vectors, name##_last_one, name##_first_one}
-#define FLOATS2(name) {[DAUB_F32] = MODES(name##_f32), [DAUB_F64] = MODES(name##_f64)}
+    {                                                                                              \
+        [DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64, [DAUB_U8] = name##_u8,                   \
+        [DAUB_I32] = name##_i32, [DAUB_I64] = name##_i64                                           \
+    }
+#define MODES(name)                                                                                \
+    { name##_vectors, name##_last_one, name##_first_one }
+#define FLOATS2(name)                                                                              \
+    { [DAUB_F32] = MODES(name##_f32), [DAUB_F64] = MODES(name##_f64) }
 #define NUMBERS2(name)                                                                             \
-    {[DAUB_F32] = MODES(name##_f32), [DAUB_F64] = MODES(name##_f64), [DAUB_U8] = MODES(name##_u8), \
-     [DAUB_I32] = MODES(name##_i32), [DAUB_I64] = MODES(name##_i64)}
-#define TWO(name) {name##_vectors, name##_last_one}
+    {                                                                                              \
+        [DAUB_F32] = MODES(name##_f32), [DAUB_F64] = MODES(name##_f64),                            \
+        [DAUB_U8] = MODES(name##_u8), [DAUB_I32] = MODES(name##_i32),                              \
+        [DAUB_I64] = MODES(name##_i64)                                                             \
+    }
+#define TWO(name)                                                                                  \
+    { name##_vectors, name##_last_one }
 
 const daub_elementwise_kernels DAUB_KERNEL_TABLE(elementwise) = {
     .cast = {CASTS(f32), CASTS(f64), CASTS(bf16), CASTS(u8), CASTS(i32), CASTS(i64)},
@@ -271,11 +288,13 @@ const daub_elementwise_kernels DAUB_KERNEL_TABLE(elementwise) = {
         },
     .ternary =
         {
-            [DAUB_WHERE] = {[DAUB_F32] = TWO(where_f32), [DAUB_F64] = TWO(where_f64),
-                            [DAUB_U8] = TWO(where_u8), [DAUB_I32] = TWO(where_i32),
+            [DAUB_WHERE] = {[DAUB_F32] = TWO(where_f32),
+                            [DAUB_F64] = TWO(where_f64),
+                            [DAUB_U8] = TWO(where_u8),
+                            [DAUB_I32] = TWO(where_i32),
                             [DAUB_I64] = TWO(where_i64)},
             [DAUB_ADDCMUL] = {[DAUB_F32] = TWO(addcmul_f32), [DAUB_F64] = TWO(addcmul_f64)},
-            [DAUB_LEAKY_RELU_GRAD] = {[DAUB_F32] = TWO(leaky_relu_grad_f32),
-                                      [DAUB_F64] = TWO(leaky_relu_grad_f64)},
+            [DAUB_LEAKY_RELU_GRAD] =
+                {[DAUB_F32] = TWO(leaky_relu_grad_f32), [DAUB_F64] = TWO(leaky_relu_grad_f64)},
         },
 };

@@ -40,7 +40,9 @@ static inline float exp_tail(float r) {
     return p * r + 5.0000001201e-1f;
 }
 
-static inline float two_to(int32_t n) { return float_of((uint32_t)(n + 127) << 23); }
+static inline float two_to(int32_t n) {
+    return float_of((uint32_t)(n + 127) << 23);
+}
 
 static inline float fast_exp(float x) {
     float r, c = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;

@@ -64,7 +64,8 @@
 NORM(float)
 NORM(double)
 
-#define BOTH(name) {name##_float, name##_double}
+#define BOTH(name)                                                                                 \
+    { name##_float, name##_double }
 
 const daub_norm_kernels DAUB_KERNEL_TABLE(norm) = {.moments = BOTH(moments),
                                                    .apply = BOTH(apply),

@@ -84,7 +84,8 @@ ADAM(double, sqrt)
 LERP(float)
 LERP(double)
 
-#define BOTH(name) {name##_float, name##_double}
+#define BOTH(name)                                                                                 \
+    { name##_float, name##_double }
 
 const daub_optim_kernels DAUB_KERNEL_TABLE(optim) = {
     .sgd = BOTH(sgd), .rmsprop = BOTH(rmsprop), .adam = BOTH(adam), .lerp = BOTH(lerp)};

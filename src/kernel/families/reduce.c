@@ -87,8 +87,10 @@ TRUTHS(i32)
 TRUTHS(i64)
 
 #define EVERY(name)                                                                                \
-    {[DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64, [DAUB_U8] = name##_u8,                      \
-     [DAUB_I32] = name##_i32, [DAUB_I64] = name##_i64}
+    {                                                                                              \
+        [DAUB_F32] = name##_f32, [DAUB_F64] = name##_f64, [DAUB_U8] = name##_u8,                   \
+        [DAUB_I32] = name##_i32, [DAUB_I64] = name##_i64                                           \
+    }
 
 const daub_reduce_kernels DAUB_KERNEL_TABLE(reduce) = {
     .columns =
