@@ -51,6 +51,9 @@ local info = system.info()
 local peak, bandwidth = measure.peak(60), measure.bandwidth()
 report:say(("%s, %d threads, %s (%s); peak %.0f GFLOP/s, copying %.1f GB/s"):format(info.isa,
   info.threads, info.blas, info.blas_core, peak / 1e9, bandwidth / 1e9))
+if os.getenv("OPENBLAS_CORETYPE") then
+  report:note("OPENBLAS_CORETYPE is set: products outside convolution may be slow (unset it)")
+end
 report:event { name = "copy", bytes_per_second = bandwidth, threads = info.threads }
 report:say("")
 report:say(("%-36s %10s %10s %9s %7s"):format("", "best", "median", "GFLOP/s", "peak"))

@@ -18,7 +18,7 @@ local convolutions = {
 }
 
 -- Convolutions of D run 3 times forward, 2 for weights and 3 for inputs (the picture's gradient in
--- G's half only); those of G once forward, once for weights and, but for the first, once for inputs.
+-- G's half only); those of G once forward, once for weights and, but for the first, for inputs.
 local function step_flops()
   local total = 0
   for i, layer in ipairs(convolutions) do
