@@ -50,8 +50,9 @@ static header *take_cached(int class) {
 static header *from_system(size_t size) {
     bool huge = size >= HUGE_FROM;
     size_t total = (size + HEADER + PAGE - 1) / PAGE * PAGE; // the last huge page is not filled up
-    header *h = huge ? aligned_alloc(HUGE_PAGE, total) : aligned_alloc(HEADER, size + HEADER);
-    if (h && huge) madvise(h, total, MADV_HUGEPAGE);
+    void *h = NULL; // aligned_alloc would want a multiple of the alignment
+    if (posix_memalign(&h, huge ? HUGE_PAGE : HEADER, huge ? total : size + HEADER)) return NULL;
+    if (huge) madvise(h, total, MADV_HUGEPAGE);
     return h;
 }
 
