@@ -41,11 +41,6 @@ local function normal(seed, stream, place, shape)
   return tensor.wrap(core.normal(generator, shape, "f32"))
 end
 
----The latents of the sample grid, the same in every sample of a run.
-function M.grid_noise(seed, count, latent)
-  return normal(seed, "grid", 0, { count, latent })
-end
-
 -- Seconds spent on the steps up to `step`, from the log.
 local function seconds_before(run, step)
   local seconds = 0
@@ -172,6 +167,14 @@ function Session:tell(losses)
   self.o.report:progress(table.concat(words, ", "), fraction)
 end
 
+-- Nothing is saved from here on: the last checkpoint is a good one.
+function Session:diverged(what)
+  self:close()
+  error(("train: step %d: %s is not a number, the networks diverged (%s; a new run with a lower "
+    .. "learning rate, as --set lr=1e-4, may not)"):format(self.step, what,
+    self.saved and ("step %d is saved"):format(self.saved) or "nothing is saved yet"), 0)
+end
+
 ---Ends a step: `losses` are one-element tensors by name. Raises when one of them is not finite.
 ---@param losses table<string, daub.Tensor>
 function Session:stepped(losses)
@@ -179,9 +182,7 @@ function Session:stepped(losses)
   for name, loss in pairs(losses) do
     local value = loss:item()
     if value ~= value or math.abs(value) == math.huge then
-      error(("train: the %s's loss is not a number at step %d: the networks diverged (lower the "
-        .. "learning rate, as --set lr=1e-4, in a new run; %s)"):format(name, self.step,
-        self.saved and ("step %d is saved"):format(self.saved) or "nothing is saved"), 0)
+      self:diverged("the " .. name .. "'s loss")
     end
     values[name] = value
     self.sums[name] = (self.sums[name] or 0) + value
@@ -193,12 +194,12 @@ function Session:stepped(losses)
   if system.now() - self.logged.time >= LOG_EVERY then self:write_log() end
 end
 
----A grid of what the averaged generator paints from the run's fixed latents.
----@return daub.Tensor pixels u8
+-- A grid of what the averaged generator paints from the run's fixed latents.
 function Session:sample()
-  local count = GRID.columns * GRID.rows
-  local noise = M.grid_noise(self.o.seed, count, self.o.latent)
-  return image.grid(self.o.average:paint(noise), { columns = GRID.columns })
+  local noise = normal(self.o.seed, "grid", 0, { GRID.columns * GRID.rows, self.o.latent })
+  local painted = self.o.average:paint(noise)
+  if painted:isfinite():all():item() == 0 then self:diverged("what is painted") end
+  return image.grid(painted, { columns = GRID.columns })
 end
 
 ---Writes a checkpoint and a sample of the present step.
@@ -208,13 +209,14 @@ function Session:save()
   o.average:settle(function(i)
     return normal(o.seed, "settle", i, { o.batch, o.latent })
   end)
+  local grid = self:sample()
   local state = { step = self.done, random = daub.rng_state() }
   for name, object in pairs(o.state) do state[name] = object:state() end
   local path, message = o.run:save(self.done, state)
   if not path then error("train: " .. message, 0) end
   local sample = ("%s/samples/step-%06d.png"):format(o.run.path, self.done)
   local ok
-  ok, message = image.save(sample, self:sample())
+  ok, message = image.save(sample, grid)
   if not ok then error("train: " .. message, 0) end
   self.saved, self.saved_at, self.sampled = self.done, system.now(), sample
   o.run:log { event = "saved", step = self.done }
@@ -225,10 +227,15 @@ end
 ---ended.
 function Session:finish()
   if self.done ~= self.saved then self:save() end
+  self:close()
+end
+
+function Session:close()
   self.loader:close()
   self.o.report:done()
   self.o.run:close()
-  system.hold_interrupts(false)
+  -- after Ctrl-C the recipe still has its last words to say
+  if not self.interrupted then system.hold_interrupts(false) end
 end
 
 return M

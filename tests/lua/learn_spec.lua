@@ -1,0 +1,265 @@
+-- Learning: datasets from pictures, augmentation, settings, runs that resume bit for bit.
+local augment = require "daub.learn.augment"
+local autograd = require "daub.autograd"
+local checkpoint = require "daub.learn.checkpoint"
+local data = require "daub.learn.data"
+local json = require "daub.json"
+local run = require "daub.learn.run"
+local settings = require "daub.learn.settings"
+local system = require "daub.core.system"
+local tensor = require "daub.tensor"
+local fixture = require "support.learning"
+
+describe("a dataset", function()
+  local folder
+  setup(function() folder = fixture.pictures(6) end)
+  teardown(function() fixture.remove(folder) end)
+
+  it("holds every picture of a folder once, in the network's shape", function()
+    system.write_file(folder .. "/again.jpg", system.read_file(folder .. "/demo-0001.jpg"))
+    system.write_file(folder .. "/notes.txt", "no picture")
+    local pictures = data.folder(folder)
+    assert.are.equal(6, #pictures)
+    local set, refused = data.open(pictures,
+      { width = 32, height = 16, cache = folder .. "/cache" })
+    assert.are.same({ count = 6, width = 32, height = 16 }, set:info())
+    assert.are.same({}, refused)
+    for i, picture in ipairs(pictures) do assert.are.equal(picture.sha256, set:id(i)) end
+    assert.are.equal(0, set:distances(set:picture(4)):totable()[4])
+    set:close()
+  end)
+
+  it("is not made twice, and leaves out what cannot be decoded", function()
+    system.write_file(folder .. "/broken.png", "\137PNG\r\n\26\nbut no more")
+    local pictures, o = data.folder(folder), { width = 24, height = 8, cache = folder .. "/cache" }
+    local set, refused = data.open(pictures, o)
+    assert.are.equal(6, set:info().count)
+    assert.are.equal(1, #refused)
+    assert.truthy(refused[1].path:match("broken"))
+    o.progress = function() error("decoded again") end
+    assert.are.equal(6, data.open(pictures, o):info().count)
+  end)
+
+  it("says why there is none", function()
+    local set, message = data.open({}, { width = 24, height = 8, cache = folder .. "/cache" })
+    assert.is_nil(set)
+    assert.truthy(message:match("no pictures"))
+    assert.is_nil(data.folder(folder .. "/missing"))
+  end)
+end)
+
+describe("augmentation", function()
+  local x = tensor.rand({ 5, 16, 24, 3 }, { generator = tensor.generator(3) }) * 2 - 1
+
+  it("changes pictures by whole pixels, the same ones for the same step and stream", function()
+    local change = augment.new({ translation = true, cutout = true, colour = true }, 7)
+    local a = change(x, 11, 2)
+    assert.are.same(x.shape, a.shape)
+    assert.are.equal(a:tobytes(), change(x, 11, 2):tobytes())
+    assert.are_not.equal(a:tobytes(), change(x, 12, 2):tobytes())
+    assert.are_not.equal(a:tobytes(), change(x, 11, 3):tobytes())
+  end)
+
+  it("shifts by at most an eighth and fills with black", function()
+    local moved = augment.new({ translation = true }, 1)(tensor.ones { 64, 16, 24, 1 }, 1, 1)
+    for i = 1, 64 do
+      local shown = moved:select(1, i):sum():item()
+      assert.is_true(shown >= 14 * 21 and shown <= 16 * 24)
+    end
+    assert.is_true(moved:sum():item() < 64 * 16 * 24)
+  end)
+
+  it("has gradients of the right size", function()
+    for _, kinds in ipairs { { translation = true }, { cutout = true }, { colour = true } } do
+      local change = augment.new(kinds, 5)
+      local y = tensor.rand({ 2, 4, 8, 3 }, { dtype = "f64", requires_grad = true })
+      assert(autograd.check(function(v) return change(v, 3, 1) end, y))
+    end
+  end)
+
+  it("is named by words", function()
+    assert.are.same({ translation = true, colour = true }, augment.parse("translation, colour"))
+    assert.are.same({}, augment.parse("none"))
+    local kinds, message = augment.parse("twirl")
+    assert.is_nil(kinds)
+    assert.truthy(message:match("translation, cutout, colour"))
+  end)
+end)
+
+describe("settings", function()
+  local network = require "daub.learn.networks.dcgan"
+
+  local function read(key, value)
+    return settings.read({ { key = key, value = value } }, network)
+  end
+
+  it("have defaults and take what is given", function()
+    local s = read("lr", "1e-3")
+    assert.are.equal(1e-3, s.lr)
+    assert.are.equal(32, s.batch)
+    assert.are.equal(64, s.ngf)
+  end)
+
+  it("name what was expected", function()
+    local _, message = read("btach", "3")
+    assert.truthy(message:match("did you mean.-batch"))
+    for key, value in pairs { batch = "1.5", lr = "fast", loss = "sad", augment = "twirl" } do
+      local s
+      s, message = read(key, value)
+      assert.is_nil(s)
+      assert.truthy(message:match("expected"), message)
+    end
+  end)
+end)
+
+describe("a checkpoint", function()
+  local folder
+  setup(function() folder = system.temporary_directory("daub-checkpoint") end)
+  teardown(function() fixture.remove(folder) end)
+
+  it("gives nested tables back, and equal tables make equal bytes", function()
+    local state = { step = 3, on = true, name = "ü", list = { 1, 2.5, 1e-300 },
+      weights = { ["1.weight"] = tensor.randn { 3, 4 },
+        deep = { n = tensor.zeros({}, { dtype = "i64" }) } },
+      empty = {} }
+    assert(checkpoint.save(folder .. "/a", state))
+    local back = assert(checkpoint.load(folder .. "/a"))
+    assert.are.equal(state.weights["1.weight"]:tobytes(), back.weights["1.weight"]:tobytes())
+    assert.are.same(state.list, back.list)
+    assert.are.same({}, back.empty)
+    assert.is_true(back.on)
+    assert(checkpoint.save(folder .. "/b", back))
+    assert.are.equal(system.sha256_file(folder .. "/a"), system.sha256_file(folder .. "/b"))
+  end)
+
+  it("refuses what is none", function()
+    system.write_file(folder .. "/c", "not a checkpoint")
+    local state, message = checkpoint.load(folder .. "/c")
+    assert.is_nil(state)
+    assert.is_string(message)
+  end)
+end)
+
+describe("a run's folder", function()
+  local folder
+  before_each(function() folder = system.temporary_directory("daub-run") end)
+  after_each(function() fixture.remove(folder) end)
+
+  it("keeps its options, its last checkpoints, and one writer", function()
+    local r = assert(run.create(folder .. "/run", { seed = 4 }))
+    local other, message = run.resume(folder .. "/run")
+    assert.is_nil(other)
+    assert.truthy(message:match("another train"))
+    for step = 1, 5 do assert(r:save(step, { step = step })) end
+    assert.are.equal(5, (r:latest()))
+    assert.are.equal(5, r:load().step)
+    assert.are.equal(4, #system.list_directory(folder .. "/run/checkpoints"))
+    r:close()
+    assert.are.equal(4, assert(run.resume(folder .. "/run")).options.seed)
+    assert.is_nil(run.create(folder .. "/run", {}))
+  end)
+
+  it("goes on with its log after a torn line", function()
+    local r = assert(run.create(folder .. "/run", {}))
+    r:log { step = 1 }
+    r:close()
+    local file = io.open(folder .. "/run/log.jsonl", "ab")
+    file:write('{"step":2,"cri')
+    file:close()
+    r = assert(run.resume(folder .. "/run"))
+    r:log { step = 3 }
+    local steps = {}
+    for _, entry in ipairs(r:entries()) do steps[#steps + 1] = entry.step end
+    r:close()
+    assert.are.same({ 1, 3 }, steps)
+  end)
+end)
+
+describe("daub train", function()
+  local folder, pictures
+  setup(function()
+    pictures = fixture.pictures(12)
+    folder = system.temporary_directory("daub-train")
+  end)
+  teardown(function()
+    fixture.remove(folder)
+    fixture.remove(pictures)
+  end)
+
+  local function train(out, words) return fixture.train(pictures, folder .. "/" .. out, words) end
+  local function last(out)
+    return system.sha256_file(folder .. "/" .. out .. "/checkpoints/step-000006.safetensors")
+  end
+
+  for _, recipe in ipairs { "dcgan", "lite" } do
+    it("ends in the same bytes whether " .. recipe .. " was stopped or not", function()
+      local words = fixture.small[recipe]
+        .. " --set augment=translation,cutout,colour --set zoom=0.8"
+      assert.are.equal(0, train(recipe .. "-whole", words .. " --steps 6"))
+      assert.are.equal(0, train(recipe .. "-parts", words .. " --steps 2 --threads 1"))
+      assert.are.equal(0, train(recipe .. "-parts", "--resume --steps 3"))
+      assert.are.equal(0, train(recipe .. "-parts", "--resume --steps 6"))
+      assert.are.equal(last(recipe .. "-whole"), last(recipe .. "-parts"))
+    end)
+  end
+
+  it("depends on its seed", function()
+    assert.are.equal(0, train("one", fixture.small.dcgan .. " --steps 6"))
+    assert.are.equal(0, train("two", fixture.small.dcgan .. " --steps 6 --seed 2"))
+    assert.are_not.equal(last("one"), last("two"))
+  end)
+
+  it("writes what the design promises", function()
+    local entries = {}
+    for line in io.lines(folder .. "/one/log.jsonl") do
+      entries[#entries + 1] = json.decode(line)
+    end
+    assert.are.equal(6, entries[#entries].step)
+    assert.is_number(entries[2].critic)
+    local described = json.decode(system.read_file(folder .. "/one/run.json"))
+    assert.are.equal(8, described.options.settings.ngf)
+    assert.is_string(described.program.isa)
+    assert.is_table(system.stat(folder .. "/one/samples/step-000006.png"))
+  end)
+
+  it("refuses what does not go together, each with one line", function()
+    local function refused(out, words, pattern)
+      local code, text = train(out, words)
+      assert.are.equal(1, code)
+      assert.truthy(text:match("^daub: [^\n]*" .. pattern .. "[^\n]*\n$"), text)
+    end
+    refused("one", fixture.small.dcgan .. " --steps 6", "already holds a run")
+    refused("one", "--resume --steps 8 --seed 3", "the run has 1")
+    refused("one", "--resume --steps 8 --set lr=0.1", "the run has 0.0002")
+    refused("odd", "--size 100x30 --steps 1", "multiples of 16")
+    refused("odd", "--set lr=high --steps 1", "expected")
+  end)
+
+  it("stops when a loss is no longer a number, and keeps what was saved", function()
+    assert.are.equal(0, train("wild", fixture.small.dcgan .. " --steps 1"))
+    local path = folder .. "/wild/checkpoints/step-000001.safetensors"
+    local state = checkpoint.load(path)
+    for name, weight in pairs(state.generator) do
+      if name:match("weight") then weight:fill_(0 / 0) end
+    end
+    checkpoint.save(path, state)
+    local before = system.sha256_file(path)
+    local code, text = train("wild", "--resume --steps 3 --save-every 0")
+    assert.are.equal(1, code)
+    assert.truthy(text:match("^daub: train: step 2: the critic's loss is not a number"), text)
+    assert.are.equal(before, system.sha256_file(path))
+    assert.are.equal(1, (run.read(folder .. "/wild"):latest()))
+  end)
+
+  it("stops at Ctrl-C with 130 and its work saved", function()
+    local process = fixture.start(pictures, folder .. "/stopped",
+      fixture.small.dcgan .. " --minutes 5")
+    fixture.wait_for(folder .. "/stopped/log.jsonl")
+    system.sleep(0.3)
+    process:kill("int")
+    assert.are.equal(130, process:wait(60))
+    assert.truthy(process:read_error(1):match("^daub: interrupted: step %d+ is saved"))
+    local r = run.read(folder .. "/stopped")
+    assert.is_true(r:latest() >= 1)
+  end)
+end)
