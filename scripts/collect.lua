@@ -8,6 +8,7 @@
 local cli = require "daub.cli"
 local collect = require "daub.collect.run"
 local collection = require "daub.collect.collection"
+local progress = require "daub.progress"
 local report_lines = require "daub.collect.report"
 local source = require "daub.collect.sources"
 local system = require "daub.core.system"
@@ -56,20 +57,22 @@ system.hold_interrupts(true) -- Ctrl-C is noticed between two steps
 
 -- 2. With --dry-run: only look.
 if o.dry_run then
-  local fetch = 0
+  local have, known, fetch = collection.open(o.collection), {}, 0
   local seen, message, code = collect.preview(sources, { limit = o.limit, report = report,
     visit = function(from, person)
-      local cover = person.cover
-      local what = not cover and "no-cover" or cover.skip or "fetch"
+      local cover = person.cover or { skip = "no-cover" }
+      local what = cover.skip or (have and have:knows(cover.key) or known[cover.key]) and "have"
+        or "fetch"
+      if cover.key then known[cover.key] = true end
       if what == "fetch" then fetch = fetch + 1 end
-      report:say(("%-12s %s  %s"):format(what, person.handle, cover and cover.url or ""))
-      report:event({ event = "preview", network = from.network, handle = person.handle, what = what,
-        url = cover and cover.url })
+      report:say(progress.plain(("%-12s %s  %s"):format(what, person.handle, cover.url or "")))
+      report:event({ event = "preview", network = from.network, handle = person.handle,
+        what = what, url = cover.url })
     end })
   if code == "interrupted" then cli.interrupted() end
   if not seen then cli.fail(message) end
-  report:say(("%d %s, %d pictures to fetch, nothing written"):format(seen.listed, sources[1].noun,
-    fetch))
+  report:say(("%d %s, %s to fetch, nothing written"):format(seen.listed, sources[1].noun,
+    progress.count(fetch, "picture")))
   give_up_on(seen.failures)
   return system.hold_interrupts(false)
 end
@@ -83,7 +86,9 @@ report:done()
 
 -- 4. Say what is there now.
 local counts = covers:counts()
-for _, line in ipairs(report_lines.lines(covers, sources[1].noun) or {}) do report:say(line) end
+if counts and counts.people > 0 then
+  for _, line in ipairs(report_lines.lines(covers, sources[1].noun)) do report:say(line) end
+end
 report:event({ event = "done", people = counts and counts.people,
   pictures = counts and counts.pictures, skipped = counts and counts.skipped,
   seconds = summary and summary.seconds, failures = summary and summary.failures })

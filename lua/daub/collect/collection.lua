@@ -108,6 +108,13 @@ function Collection:pictures(o)
   end)
 end
 
+-- Whether a cover was seen before, whatever became of it.
+---@param key string  of a source's cover
+---@return boolean
+function Collection:knows(key)
+  return self.store:row("select 1 as yes from covers where key = ?", { key }) ~= false
+end
+
 -- Who gave a picture: everybody who was seen to show it, an exact copy of it or a look-alike.
 ---@param sha256 string
 ---@return {network: string, handle: string, name: string?, url: string?}[]|nil, string?, string?

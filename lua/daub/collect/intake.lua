@@ -142,9 +142,11 @@ function Intake:keep(id, picture, validators)
 end
 
 -- For good: the picture is of no use.
-function Intake:skip(id, reason, detail)
+---@param validators? {etag: string?, last_modified: string?}
+function Intake:skip(id, reason, detail, validators)
   self.store:run([[update covers set state = 'skipped', reason = ?, detail = ?, picture_id = null,
-    checked = ? where id = ?]], { reason, detail, system.time(), id })
+    etag = ?, last_modified = ?, checked = ? where id = ?]], { reason, detail,
+    validators and validators.etag, validators and validators.last_modified, system.time(), id })
 end
 
 -- For now: it could not be had. What was had before stays.

@@ -83,7 +83,7 @@ local function finish(self, cover, event)
 end
 
 local function skip(self, cover, reason, detail)
-  self.intake:skip(cover.id, reason, detail)
+  self.intake:skip(cover.id, reason, detail, cover.sha256 and cover)
   self.skipped = self.skipped + 1
   finish(self, cover, { event = "skipped", reason = reason, detail = detail })
 end

@@ -15,7 +15,8 @@ local function examples(collection)
   local first = {}
   for _, skip in ipairs(collection:skips() or {}) do
     if not first[skip.reason] then
-      first[skip.reason] = ("e.g. %s: %s"):format(skip.handle, skip.detail or "")
+      first[skip.reason] = progress.plain(("e.g. %s: %s"):format(skip.handle,
+        skip.detail or ""))
     end
   end
   return first
