@@ -250,28 +250,13 @@ local function default_text(option)
   return (" (default: %s)"):format(d)
 end
 
--- Breaks words into lines of `width` columns; those after the first are indented.
-local function wrap(text, width, indent)
-  local lines, line = {}, ""
-  for word in text:gmatch("%S+") do
-    if #line > 0 and progress.width(line) + 1 + progress.width(word) > width then
-      lines[#lines + 1] = line
-      line = word
-    else
-      line = #line > 0 and line .. " " .. word or word
-    end
-  end
-  lines[#lines + 1] = line
-  return table.concat(lines, "\n" .. (" "):rep(indent))
-end
-
 local COLUMN = 26 -- where the explanations begin
 
 local function help_line(left, text)
   left = "  " .. left
   local gap = progress.width(left) + 2 <= COLUMN and (" "):rep(COLUMN - progress.width(left))
     or "\n" .. (" "):rep(COLUMN)
-  return left .. gap .. wrap(text, 100 - COLUMN, COLUMN)
+  return left .. gap .. progress.wrap(text, 100 - COLUMN, COLUMN)
 end
 
 ---The text of --help.

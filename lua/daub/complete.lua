@@ -8,9 +8,10 @@ local M = {}
 
 local KEYWORDS = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if",
   "in", "local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
-local SHOWN = 120
+local SHOWN = 240
 
--- Adds the string keys of a value, its metatable's __index and what stands behind that.
+-- Adds the string keys of a value, its metatable's __index and what stands behind that. Where
+-- __index is a function, the metatable may have the names it knows as keys of a table __names.
 local function collect_keys(value, found, wanted, depth)
   if type(value) == "table" then
     for key, entry in pairs(value) do
@@ -20,17 +21,16 @@ local function collect_keys(value, found, wanted, depth)
   local mt = debug.getmetatable(value)
   if type(mt) ~= "table" or depth > 8 then return end
   local index = rawget(mt, "__index")
-  if type(index) == "table" then collect_keys(index, found, wanted, depth + 1)
-  elseif type(index) == "function" and value ~= _G then
-    -- an object whose __index computes fields keeps its methods in the metatable, by custom
-    collect_keys(rawget(mt, "methods") or mt, found, wanted, depth + 1)
-  end
+  if type(index) == "table" then collect_keys(index, found, wanted, depth + 1) end
+  collect_keys(rawget(mt, "__names"), found, wanted, depth + 1)
 end
 
 -- The value of a chain of names like "a.b.c", without calling anything but __index; or nil.
 local function value_of(chain)
-  local value = _G
-  for name in chain:gmatch("[%a_][%w_]*") do
+  local first, rest = chain:match("^([%a_][%w_]*)(.*)$")
+  local value = rawget(_G, first)
+  if value == nil and M.lazy and M.lazy[first] then value = _G[first] end
+  for name in rest:gmatch("[%a_][%w_]*") do
     local ok, entry = pcall(function() return value[name] end)
     if not ok or entry == nil then return nil end
     value = entry
@@ -63,6 +63,18 @@ local function common_start(words)
     while word:sub(1, #start) ~= start do start = start:sub(1, -2) end
   end
   return start
+end
+
+---The names one can write after a value and "." (with `kind` "function": after ":"), sorted.
+---@param value any
+---@param kind "function"?
+---@return string[]
+function M.names(value, kind)
+  local found, names = {}, {}
+  collect_keys(value, found, kind, 0)
+  for name in pairs(found) do names[#names + 1] = name end
+  table.sort(names)
+  return names
 end
 
 ---What can follow the text: the candidates and the part of them that is already there.

@@ -1,5 +1,7 @@
 -- help(x) at the REPL: the doc comments of the source files, looked up when asked for.
 
+local complete = require "daub.complete"
+local progress = require "daub.progress"
 local recipes = require "daub.recipes"
 local system = require "daub.core.system"
 
@@ -64,10 +66,25 @@ end
 local function function_help(f)
   local info = debug.getinfo(f, "S")
   if info.what == "C" then return c_function_help(f) end
-  local lines = info.source:sub(1, 1) == "@" and lines_of(info.source:sub(2))
+  local path = info.source:match("^@(.*)$")
+  local lines = path and lines_of(path)
   if not lines or not lines[info.linedefined] then return "a function typed in" end
-  return comment_above(lines, info.linedefined)
-    .. ("\n  (%s:%d)"):format(info.short_src, info.linedefined)
+  local root = recipes.root() .. "/"
+  if path:sub(1, #root) == root then path = path:sub(#root + 1) end
+  return comment_above(lines, info.linedefined) .. ("\n  (%s:%d)"):format(path, info.linedefined)
+end
+
+local function list(what, names)
+  return progress.wrap(("%s: %s"):format(what, table.concat(names, ", ")), 96, 2)
+end
+
+-- Names a loaded module has beside the functions of its file.
+local function further_names(name, text)
+  local names = {}
+  for _, key in ipairs(complete.names(package.loaded[name] or {})) do
+    if not text:find("\n  " .. key .. "[ (]") then names[#names + 1] = key end
+  end
+  return #names > 0 and "\n" .. list("also", names) or ""
 end
 
 -- The comment a file begins with, and its public functions with the first line about each.
@@ -89,7 +106,8 @@ local function module_help(name)
       out[#out + 1] = ("  %-38s %s"):format(signature:gsub("^M[.:]", ""), (first:gsub("^%s+", "")))
     end
   end
-  return table.concat(out, "\n")
+  local text = table.concat(out, "\n")
+  return text .. further_names(name, text)
 end
 
 local function named_help(name)
@@ -106,13 +124,14 @@ local function table_help(t)
   local text = name and module_help(name)
   if text then return text end
   local mt = debug.getmetatable(t)
-  local class = type(mt) == "table" and type(rawget(mt, "__index")) == "table" and mt.__index or t
-  local methods = {}
-  for key, value in pairs(class) do
-    if type(key) == "string" and type(value) == "function" then methods[#methods + 1] = key end
+  local names = {}
+  for _, key in ipairs(complete.names(t, "function")) do
+    if not key:match("^_") then names[#names + 1] = key end
   end
-  table.sort(methods)
-  return #methods == 0 and "a table" or "functions: " .. table.concat(methods, ", ")
+  local kind = type(mt) == "table" and rawget(mt, "__tostring") and tostring(t):match("^[^\n]*")
+    or "a table"
+  if type(rawget(t, "init")) == "function" then kind = function_help(t.init) end
+  return #names == 0 and kind or kind .. "\n" .. list("functions", names)
 end
 
 ---What is known about a function, a module, an object, or the name of a module or recipe.

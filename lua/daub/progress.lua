@@ -110,6 +110,25 @@ function M.fit(text, columns)
   return table.concat(kept) .. "…"
 end
 
+---Breaks words into lines of `width` columns; those after the first are indented.
+---@param text string
+---@param width integer
+---@param indent integer
+---@return string
+function M.wrap(text, width, indent)
+  local lines, line = {}, ""
+  for word in text:gmatch("%S+") do
+    if #line > 0 and M.width(line) + 1 + M.width(word) > width then
+      lines[#lines + 1] = line
+      line = word
+    else
+      line = #line > 0 and line .. " " .. word or word
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n" .. (" "):rep(indent))
+end
+
 ---What strangers sent, made safe to print: control characters become spaces.
 ---@param text string
 ---@return string

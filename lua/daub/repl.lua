@@ -76,25 +76,35 @@ local function is_incomplete(message)
   return message:find("'<eof>'", 1, true) ~= nil
 end
 
--- The chunk, or nil, the message, and whether more lines may complete it. Expressions become chunks
--- that return them.
-local function compile(text)
-  local expression = text:match("^%s*=(.*)$")
-  local chunk, message = loadstring("return " .. (expression or text), "=stdin")
-  local more = not chunk and is_incomplete(message)
-  if not chunk and not expression then
-    chunk, message = loadstring(keep_locals(text), "=stdin")
-    more = more or not chunk and is_incomplete(message)
-  end
-  return chunk, message, more
+-- Text to a function that the compiler leaves alone, so that Ctrl-C ends any of its loops.
+local function load_text(text)
+  local chunk, message = loadstring(text, "=stdin")
+  if chunk then jit.off(chunk, true) end
+  return chunk, message
 end
 
-local function print_results(self, count, ...)
-  if count == 0 then return end
-  rawset(_G, "_", (...))
+-- The chunk, or nil, the message, and whether more lines may complete it. The chunk returns what it
+-- gives behind one value more: then the call in an expression is no tail call, which would take the
+-- line typed out of the error's position.
+local function compile(text)
+  local expression = text:match("^%s*=(.*)$")
+  local chunk, message = load_text("return nil, " .. (expression or text), "=stdin")
+  if chunk then return chunk end
+  local more = is_incomplete(message)
+  if not expression then
+    chunk, message = load_text(keep_locals(text))
+    if chunk then return function() return nil, chunk() end end
+  end
+  return nil, message, more or is_incomplete(message)
+end
+
+local function print_results(self, results, count)
+  if count < 2 then return end
+  rawset(_G, "_", results[2])
   local texts = {}
-  for i = 1, count do texts[i] = inspect.text((select(i, ...))) end
-  self.out(table.concat(texts, "\t"))
+  for i = 2, count do texts[i - 1] = inspect.text(results[i]) end
+  local text = table.concat(texts, "\t")
+  self.out(text:find("\n", 1, true) and table.concat(texts, "\n") or text)
 end
 
 local function print_error(self, message)
@@ -111,7 +121,7 @@ local function finish(self, ok, ...)
   -- an object's __tostring may fail or take long: it too runs protected
   local results, count = { ... }, select("#", ...)
   local printed, message = line.run(function()
-    print_results(self, count, unpack(results, 1, count))
+    print_results(self, results, count)
   end, false, self.held)
   if not printed then print_error(self, message) end
 end
@@ -126,13 +136,12 @@ function Session:feed(text)
     return "done"
   end
   local chunk, message, more = compile(self.buffer)
-  if not chunk and more then return "more" end
+  if more then return "more" end
   self.buffer = ""
   if not chunk then
     print_error(self, message)
     return "done"
   end
-  jit.off(chunk, true)
   finish(self, line.run(chunk, debug.getregistry()["daub.traceback"], self.held))
   return "done"
 end

@@ -57,7 +57,8 @@ describe("daub", function()
   end)
 
   it("goes on with the REPL after -i", function()
-    local r = run({ "-i", "-e", "x = 5" }, { stdin = "=x + 1\n", env = { XDG_STATE_HOME = "/dev/null" } })
+    local r = run({ "-i", "-e", "x = 5" },
+      { stdin = "=x + 1\n", env = { XDG_STATE_HOME = "/dev/null" } })
     assert.are.equal(0, r.code)
     assert.matches("6\n", r.out)
   end)

@@ -2,6 +2,7 @@
 
 local daub = require "support.daub"
 local json = require "daub.json"
+local recipes = require "daub.recipes"
 local system = require "daub.core.system"
 
 -- Feeds lines to a session of a daub of its own (strict mode changes the global table); gives what
@@ -69,6 +70,15 @@ describe("a session", function()
     assert.are.equal('{"a\\nb\\0\\"", {}}\n', feed '{"a\\nb\\0\\"", {}}')
     assert.matches("^{\n  a = \"x+\",\n  b = \"x+\"\n}\n$",
       feed "{a = ('x'):rep(60), b = ('x'):rep(60)}")
+  end)
+
+  it("goes as the example shows", function()
+    local typed, shown = {}, {}
+    for text in io.lines(recipes.root() .. "/examples/repl.txt") do
+      local prompt, line = text:match("^(>>?) ?(.*)$")
+      if prompt then typed[#typed + 1] = line elseif #typed > 0 then shown[#shown + 1] = text end
+    end
+    assert.are.equal(table.concat(shown, "\n") .. "\n", (feed(unpack(typed)):gsub("… ", "")))
   end)
 
   it("knows the library's modules, and says which is missing", function()

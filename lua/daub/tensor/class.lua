@@ -19,6 +19,9 @@ local Tensor = {} -- the metatable
 
 M.methods, M.Tensor = methods, Tensor
 
+-- What completion at the REPL offers besides a tensor's own fields.
+Tensor.__names = setmetatable({ shape = true, dtype = true, grad = true }, { __index = methods })
+
 local record, version = autograd.record, autograd.version
 local shape_of, dtype_of = A.shape, A.dtype
 
