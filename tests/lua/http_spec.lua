@@ -3,6 +3,7 @@ local http = require "daub.http"
 local server = require "support.server"
 local system = require "daub.core.system"
 
+local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$")
 local root, s, session
 
 local function url(path, ...) return s.url .. path:format(...) end
@@ -595,6 +596,23 @@ describe("over TLS", function()
     local n = 0
     for _ in pairs(connections) do n = n + 1 end
     assert.equal(1, n)
+  end)
+end)
+
+describe("examples/fetch.lua", function()
+  it("fetches into a folder", function()
+    local argv = { system.realpath("/proc/self/exe"), here .. "/../../examples/fetch.lua",
+      path("fetched"), url("/bytes/10"), url("/bytes/11"), url("/status/404") }
+    local process = assert(system.spawn(argv, { stdout = "pipe", stderr = "null" }))
+    assert.equal("2 of 3 fetched into " .. path("fetched") .. "\n", process:read(20))
+    assert.equal(0, process:wait(20))
+    for n = 10, 11 do
+      local name = path("fetched") .. "/" .. system.sha256(("d"):rep(n))
+      assert.equal(n, system.stat(name).size)
+      system.remove(name)
+    end
+    assert.same({}, system.list_directory(path("fetched")))
+    system.remove(path("fetched"))
   end)
 end)
 

@@ -72,6 +72,7 @@ function Session.new(o)
     on_wait = o.on_wait,
     jobs = {},       -- by the core's id: what is under way
     hosts = {},      -- by origin: see host() below
+    held = {},       -- those of them that are waited for
     ready = {},      -- results not yet handed out
     count = 0,       -- jobs under way
     last_id = 0,
@@ -206,6 +207,7 @@ function Session:pause(origin, seconds, reason)
   local ends = system.now() + seconds
   if not host.held_until or ends > host.held_until then
     host.held_until, host.reason = ends, reason
+    self.held[origin] = host
     self.core:hold(origin, seconds)
   end
   return true
@@ -303,16 +305,16 @@ end
 -- Tells on_wait of every host that is waited for, once a second, and once that it is over.
 function Session:tell_waits()
   local now = system.now()
-  for _, host in pairs(self.hosts) do
-    if host.held_until then
-      local left = host.held_until > now and math.ceil(host.held_until - now) or 0
-      local tell = self.on_wait and (host.jobs > 0 or host.awaited or host.told)
-      if tell and left ~= host.told and (left > 0 or host.told) then
-        host.told = left
-        self.on_wait(host_of(host.origin), left, host.reason)
-      end
-      if left == 0 then host.held_until, host.told, host.awaited = nil, nil, nil end
+  for origin, host in pairs(self.held) do
+    local left = host.held_until > now and math.ceil(host.held_until - now) or 0
+    local tell = self.on_wait and (host.jobs > 0 or host.awaited or host.told)
+    local news = tell and left ~= host.told and (left > 0 or host.told)
+    if news then host.told = left end
+    if left == 0 then
+      self.held[origin] = nil
+      host.held_until, host.told, host.awaited = nil, nil, nil
     end
+    if news then self.on_wait(host_of(origin), left, host.reason) end
   end
 end
 
