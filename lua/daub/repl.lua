@@ -47,7 +47,6 @@ local help = setmetatable({}, {
 
 ---@class daub.repl.Session
 ---@field buffer string lines of a chunk that is not complete
----@field held boolean? whoever feeds holds interrupts
 local Session = {}
 Session.__index = Session
 
@@ -122,7 +121,7 @@ local function finish(self, ok, ...)
   local results, count = { ... }, select("#", ...)
   local printed, message = line.run(function()
     print_results(self, results, count)
-  end, false, self.held)
+  end)
   if not printed then print_error(self, message) end
 end
 
@@ -142,7 +141,7 @@ function Session:feed(text)
     print_error(self, message)
     return "done"
   end
-  finish(self, line.run(chunk, debug.getregistry()["daub.traceback"], self.held))
+  finish(self, line.run(chunk, debug.getregistry()["daub.traceback"]))
   return "done"
 end
 
@@ -170,7 +169,6 @@ function M.run()
   local editor = line.editor(history_path(), complete.tab)
   local session = M.session(print)
   system.hold_interrupts(true) -- but for what is typed
-  session.held = true
   print(("daub %s on %s. `help` tells more, Ctrl-D leaves."):format(system.version(), jit.version))
   local prompt = "> "
   while true do

@@ -1,10 +1,15 @@
 // daub.core.line: a line editor (libedit) and protected calls for the REPL.
 #include <errno.h>
 #include <histedit.h>
+#include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "base/interrupt.h"
 #include "lua/lx.h"
@@ -12,7 +17,7 @@
 #include "lua/modules.h"
 
 #define EDITOR "daub.editor"
-enum { HISTORY_LINES = 2000, PROMPT_SIZE = 64, PATH_SIZE = 4096 };
+enum { HISTORY_LINES = 2000, PROMPT_SIZE = 64, PATH_SIZE = 4096, POLL_MILLISECONDS = 50 };
 
 typedef struct editor {
     lua_State *L; // of the call of read that is going on: completion runs in it
@@ -37,6 +42,48 @@ static editor *editor_of(EditLine *line) {
 
 static char *prompt_of(EditLine *line) {
     return editor_of(line)->prompt;
+}
+
+// The terminal was resized, or is ours again after Ctrl-Z and fg.
+static volatile sig_atomic_t terminal_changed;
+
+static void on_terminal_change(int signal) {
+    (void)signal;
+    terminal_changed = 1;
+}
+
+static void adapt_to_terminal(EditLine *line) {
+    terminal_changed = 0;
+    el_resize(line);
+    el_set(line, EL_PREP_TERM, 0); // it may have been in other hands
+    el_set(line, EL_PREP_TERM, 1);
+    el_set(line, EL_REFRESH);
+}
+
+// One byte of standard input: 1, 0 at the end, -1 on failure or Ctrl-C. Polling sees a Ctrl-C that
+// comes just before the wait.
+static int read_byte(EditLine *line, char *byte) {
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    for (;;) {
+        if (daub_interrupt_pending()) return -1;
+        if (terminal_changed) adapt_to_terminal(line);
+        if (poll(&input, 1, POLL_MILLISECONDS) <= 0) continue;
+        ssize_t n = read(STDIN_FILENO, byte, 1);
+        if (n >= 0 || errno != EINTR) return (int)n;
+    }
+}
+
+// What libedit reads characters with.
+static int read_character(EditLine *line, wchar_t *character) {
+    mbstate_t state = {0};
+    char byte;
+    for (;;) {
+        int n = read_byte(line, &byte);
+        if (n <= 0) return n;
+        size_t used = mbrtowc(character, &byte, 1, &state);
+        if (used <= 1) return 1;
+        if (used == (size_t)-1) memset(&state, 0, sizeof state); // no letter here: skipped
+    }
 }
 
 // Tab: the completer gets the text before the cursor and gives what to insert and what to show
@@ -72,6 +119,7 @@ static int l_editor(lua_State *L) {
     luaL_argcheck(L, strlen(path) < PATH_SIZE, 1, "path too long");
     lua_settop(L, 2);
     setlocale(LC_CTYPE, ""); // libedit reads UTF-8 only where the locale says so
+    if (strcmp(nl_langinfo(CODESET), "UTF-8")) setlocale(LC_CTYPE, "C.UTF-8");
     editor *e = lua_newuserdata(L, sizeof *e);
     memset(e, 0, sizeof *e);
     e->completer = LUA_NOREF;
@@ -87,6 +135,7 @@ static int l_editor(lua_State *L) {
     if (*path) history(e->history, &event, H_LOAD, path); // none yet: nothing to load
     el_set(e->line, EL_CLIENTDATA, e);
     el_set(e->line, EL_PROMPT, prompt_of);
+    el_set(e->line, EL_GETCFN, read_character);
     el_set(e->line, EL_EDITOR, "emacs");
     el_set(e->line, EL_HIST, history, e->history);
     el_set(e->line, EL_ADDFN, "daub-complete", "completes names", complete);
@@ -97,6 +146,9 @@ static int l_editor(lua_State *L) {
         lua_pushvalue(L, 2);
         e->completer = luaL_ref(L, LUA_REGISTRYINDEX);
     }
+    struct sigaction change = {.sa_handler = on_terminal_change, .sa_flags = SA_RESTART};
+    sigaction(SIGWINCH, &change, NULL);
+    sigaction(SIGCONT, &change, NULL);
     lx_interrupt_keep_alive(true);
     return 1;
 }
@@ -110,9 +162,8 @@ static int l_read(lua_State *L) {
     el_resize(e->line);
     el_set(e->line, EL_PREP_TERM, 1); // before the prompt, or a quick Ctrl-D is lost
     int length = 0;
-    errno = 0;
     const char *text = el_gets(e->line, &length);
-    if (daub_interrupt_pending() || (!text && errno == EINTR)) {
+    if (daub_interrupt_pending()) {
         lx_interrupt_clear(L);
         el_set(e->line, EL_PREP_TERM, 0);
         puts("^C");
@@ -156,18 +207,18 @@ static int add_traceback(lua_State *L) {
     return 1;
 }
 
-// run(f, traceback, held): pcall(f) that Ctrl-C ends without leaving anything pending. held: the
-// caller holds interrupts once, which f shall not.
+// run(f, traceback): pcall(f) that Ctrl-C ends, also where the caller holds interrupts. What f
+// leaves behind, pending or held, is undone.
 static int l_run(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    bool traceback = lua_toboolean(L, 2), held = lua_toboolean(L, 3);
+    bool traceback = lua_toboolean(L, 2);
     lua_settop(L, 1);
     lua_pushcfunction(L, add_traceback);
     lua_insert(L, 1);
     lx_interrupt_clear(L);
-    if (held) daub_interrupt_release();
+    int holds = lx_interrupt_set_holds(L, 0);
     int status = lua_pcall(L, 0, LUA_MULTRET, traceback ? 1 : 0);
-    if (held) daub_interrupt_hold();
+    lx_interrupt_set_holds(L, holds);
     lx_interrupt_clear(L);
     lua_pushboolean(L, status == 0);
     lua_replace(L, 1);

@@ -152,16 +152,12 @@ static int l_interrupted(lua_State *L) {
 }
 
 static int l_hold_interrupts(lua_State *L) {
-    static int held; // so that one release too many does no harm
     luaL_checktype(L, 1, LUA_TBOOLEAN);
-    if (lua_toboolean(L, 1)) {
-        held++;
-        daub_interrupt_hold();
-    } else if (held > 0) {
-        held--;
-        daub_interrupt_release();
-        lx_interrupt_arm(L);
-    }
+    int holds = lx_interrupt_holds();
+    if (lua_toboolean(L, 1))
+        lx_interrupt_set_holds(L, holds + 1);
+    else if (holds > 0)
+        lx_interrupt_set_holds(L, holds - 1);
     return 0;
 }
 

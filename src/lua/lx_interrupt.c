@@ -19,6 +19,7 @@ enum { GRACE = 20000, EXIT_INTERRUPTED = 130 };
 // Signal handlers know no context: this is the state they interrupt.
 static lua_State *main_state;
 static pthread_t main_thread;
+static int holds; // of base/interrupt.h, those made by scripts
 static atomic_bool raised_once, keep_alive, no_reader;
 static atomic_llong last_press; // milliseconds
 
@@ -42,8 +43,16 @@ static void arm(lua_State *L) {
     lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
-void lx_interrupt_arm(lua_State *L) {
+int lx_interrupt_holds(void) {
+    return holds;
+}
+
+int lx_interrupt_set_holds(lua_State *L, int wanted) {
+    int before = holds;
+    for (; holds < wanted; holds++) daub_interrupt_hold();
+    for (; holds > wanted; holds--) daub_interrupt_release();
     if (daub_interrupt_raised()) arm(L);
+    return before;
 }
 
 void lx_interrupt_clear(lua_State *L) {

@@ -15,8 +15,10 @@
 // Installs the signal handlers; L is the main state and this thread the one that runs it.
 void lx_interrupt_install(lua_State *L);
 
-// Arms the hook if an interrupt is pending and not held: after a release.
-void lx_interrupt_arm(lua_State *L);
+// How often scripts hold interrupts now: set to `holds`; returns what it was. With 0 a pending
+// interrupt is raised at the next instruction.
+int lx_interrupt_set_holds(lua_State *L, int holds);
+int lx_interrupt_holds(void);
 
 // Forgets a pending interrupt: the REPL, before each line.
 void lx_interrupt_clear(lua_State *L);

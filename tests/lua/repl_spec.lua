@@ -193,6 +193,13 @@ describe("on a terminal", function()
     assert.are.equal(0, code)
   end)
 
+  it("ends a line whose error left interrupts held", function()
+    play { hello,
+      { "require('daub.core.system').hold_interrupts(true) error 'x'\n", "error", prompt },
+      { "print('go' .. 'ing') while true do end\n", "going" }, { "\3", "interrupted", prompt },
+      bye }
+  end)
+
   it("lets errors pass", function()
     local _, code = play { hello, { "error('bo' .. 'om')\n", "boom", prompt },
       { "'o' .. 'k'\n", "ok", prompt }, bye }

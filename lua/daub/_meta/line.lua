@@ -10,12 +10,12 @@ local M = {}
 ---@return daub.core.Editor
 function M.editor(history, complete) end
 
----pcall(f), but Ctrl-C that ended f is forgotten afterwards.
+---pcall(f), ended by Ctrl-C even where the caller holds interrupts; what f leaves pending or held is
+---undone.
 ---@param f fun(): ...
 ---@param traceback boolean? messages get the way to the error
----@param held boolean? the caller holds interrupts (once), which f shall not
 ---@return boolean ok, any ... results, or the error
-function M.run(f, traceback, held) end
+function M.run(f, traceback) end
 
 ---@class daub.core.Editor
 local Editor = {}
