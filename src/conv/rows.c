@@ -36,6 +36,7 @@ typedef struct plan {
     daub_conv_grid grid;
     daub_conv_blocks blocks;
     bool merged;                               // a column stands for a phase and a channel
+    bool ready;                                // the source itself serves as the packed grid
     bool across;                               // groups go across pictures
     int64_t columns;                           // of each product, per group
     int64_t target_channels;                   // of a group
@@ -135,6 +136,23 @@ static void choose_blocks(plan *p) {
     int64_t jobs = p->blocks.count * p->s->groups, panels = daub_conv_panels(p->columns);
     p->splits = ceil_div(JOBS * daub_pool_threads(), jobs);
     if (p->splits > panels) p->splits = panels;
+}
+
+// Where nothing is padded and no group of rows is cut short, the source is a grid already. (Pixels
+// a multiple of a page apart would share few sets of the cache: those are packed all the same.)
+static void use_source(plan *p) {
+    daub_conv_grid *g = &p->grid;
+    const daub_conv_axis *ay = &g->axis[0], *ax = &g->axis[1];
+    int64_t row = ax->source * g->channels;
+    bool whole = p->s->groups == 1 && ay->scale == 1 && ax->scale == 1 && !ay->before &&
+                 !ax->before && ay->grid <= ay->source && ax->grid <= ax->source;
+    int64_t neighbours = p->across ? p->s->n : ax->base;
+    int64_t step = p->across ? ay->source * row : ax->step * g->channels;
+    p->ready = whole && neighbours % p->kernels->group == 0 && step % 1024;
+    if (!p->ready) return;
+    g->pitch = g->channels;
+    g->row = row;
+    p->blocks.picture = ay->source * row;
 }
 
 // ---- packing the weight
@@ -290,16 +308,16 @@ static int64_t target_step(const plan *p) {
     return p->across ? ay->target * ax->target * channels : ax->scale * channels;
 }
 
-// Brings one row of results, for all phases of a base position, to their places. The results of a phase row
-// lie side by side both here and there (with one group of channels).
+// Brings one row of results, for all phases of a base position, to their places. The results of a
+// phase row lie side by side both here and there (with one group of channels).
 static void scatter_merged(const job *j, const place *at, const float *row) {
     const plan *p = j->p;
     const daub_conv_axis *ay = &p->grid.axis[0], *ax = &p->grid.axis[1];
     int64_t channels = p->target_channels, pixel = p->s->groups * channels;
     int64_t y = at->y * ay->scale - ay->shift, x = at->x * ax->scale - ax->shift;
     int64_t first = x < 0 ? -x : 0, end = ax->target - x < ax->scale ? ax->target - x : ax->scale;
-    float *corner = p->target + (at->n * ay->target + y) * ax->target * pixel + x * pixel +
-                    j->group * channels;
+    float *corner =
+        p->target + (at->n * ay->target + y) * ax->target * pixel + x * pixel + j->group * channels;
     for (int64_t ry = 0; ry < ay->scale; ry++) {
         if (y + ry < 0 || y + ry >= ay->target) continue;
         float *to = corner + ry * ax->target * pixel;
@@ -383,6 +401,21 @@ static void run_phase(const job *j, const phase *f, int64_t panel0, int64_t pane
     }
 }
 
+// The pixels that a block's windows see, in the worker's scratch memory; NULL when there is none
+// left.
+static const float *pack_block(const plan *p, const daub_conv_block *b, int64_t group, int worker) {
+    const daub_conv_grid *g = &p->grid;
+    const daub_conv_axis *ay = &g->axis[0];
+    int64_t picture = ay->source * g->axis[1].source * g->source_channels;
+    int64_t y0 = b->y0 * ay->step, y1 = (b->y1 - 1) * ay->step + ay->taps;
+    if (p->ready) return p->source + b->n0 * picture + y0 * g->row;
+    float *packed = daub_scratch(worker, 0, (size_t)p->blocks.floats * sizeof *packed);
+    for (int64_t n = b->n0; packed && n < b->n1; n++)
+        daub_conv_pack_picture(g, p->source + n * picture, group * g->channels, y0, y1,
+                               packed + (n - b->n0) * p->blocks.picture);
+    return packed;
+}
+
 // Job: one block of pictures times one part of the panels, for one group.
 static void run_block(void *context, int64_t index, int worker) {
     plan *p = context;
@@ -391,20 +424,13 @@ static void run_block(void *context, int64_t index, int worker) {
     job j = {.p = p,
              .block = daub_conv_block_at(g, &p->blocks, p->s->n, rest % p->blocks.count),
              .group = rest / p->blocks.count};
-    float *packed = daub_scratch(worker, 0, (size_t)p->blocks.floats * sizeof *packed);
     void *memory = daub_scratch(worker, 1, lists_bytes(p));
-    if (!packed || !memory) {
+    j.packed = pack_block(p, &j.block, j.group, worker);
+    if (!j.packed || !memory) {
         atomic_store(&p->no_memory, true);
         return;
     }
-    j.packed = packed;
     j.lists = cut_lists(p, memory);
-    const daub_conv_axis *ay = &g->axis[0];
-    int64_t picture = ay->source * g->axis[1].source * g->source_channels;
-    int64_t y0 = j.block.y0 * ay->step, y1 = (j.block.y1 - 1) * ay->step + ay->taps;
-    for (int64_t n = j.block.n0; n < j.block.n1; n++)
-        daub_conv_pack_picture(g, p->source + n * picture, j.group * g->channels, y0, y1,
-                               packed + (n - j.block.n0) * p->blocks.picture);
     int64_t panels = daub_conv_panels(p->columns);
     for (int64_t i = 0; i < p->phase_count; i++)
         run_phase(&j, &p->phases[i], panels * split / p->splits, panels * (split + 1) / p->splits);
@@ -429,6 +455,7 @@ static daub_status pack_weight(plan *p, const float *bias) {
 static daub_status run(plan *p, const float *bias) {
     p->kernels = daub_kernels_get()->conv;
     choose_blocks(p);
+    use_source(p);
     daub_status status = make_phases(p);
     if (status == DAUB_OK) status = pack_weight(p, bias);
     if (status == DAUB_OK)

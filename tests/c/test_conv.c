@@ -149,6 +149,10 @@ static void check_known_shapes(void) {
         {1, 96, 64, 24, 3, 3, 3, {{1, 1}, {1, 1}, 1}},
         {1, 5, 300, 8, 40, 2, 2, {{3, 3}, {3, 3}, 1}}, // stride beyond the kernel
         {4, 1, 1, 20, 30, 3, 3, {{1, 1}, {1, 1}, 1}},
+        {4, 8, 8, 40, 24, 1, 1, {{1, 1}, {0, 0}, 1}}, // nothing to pad: x is read where it lies
+        {2, 7, 10, 24, 40, 3, 3, {{1, 1}, {0, 0}, 1}},
+        {2, 9, 18, 12, 40, 3, 3, {{2, 2}, {0, 0}, 1}},
+        {8, 3, 2, 40, 24, 2, 2, {{1, 1}, {0, 0}, 1}},
     };
     daub_rng rng = daub_rng_seed(2);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_shape(&rng, &shapes[i]);
