@@ -39,6 +39,7 @@ typedef struct plan {
     const char *data;
     int element;
     daub_columns columns;
+    daub_lines lines;   // NULL unless every output is one short line, and these follow each other
     dims kept, reduced; // without the columns
     int64_t n;          // columns: contiguous elements that are kept
     int64_t pieces, piece_rows, column_blocks, group, groups;
@@ -99,6 +100,13 @@ static bool plan_dims(plan *p, const daub_array *a, unsigned over) {
     return row || (r->n == 0 && k->n == 0);
 }
 
+static bool are_lines(const plan *p) {
+    const dims *k = &p->kept, *r = &p->reduced;
+    if (p->n != 1 || p->pieces != 1 || k->n > 1 || r->n != 1 || r->count > DAUB_SHORT_LINE)
+        return false;
+    return r->stride[0] == 1 && (k->n == 0 || k->stride[0] == r->size[0]);
+}
+
 static void plan_jobs(plan *p) {
     int64_t kept = p->kept.count, rows = p->reduced.count;
     p->column_blocks = (p->n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
@@ -137,6 +145,11 @@ static void job(void *context, int64_t index, int worker) {
     int64_t begin = piece * p->piece_rows, end = begin + p->piece_rows;
     if (end > p->reduced.count) end = p->reduced.count;
     int64_t last = (group + 1) * p->group < p->kept.count ? (group + 1) * p->group : p->kept.count;
+    if (p->lines) {
+        int64_t k = group * p->group, length = p->reduced.count;
+        p->lines(p->acc + k, p->data + k * length * p->element, last - k, length);
+        return;
+    }
     for (int64_t k = group * p->group; k < last; k++) {
         daub_cell *acc = p->acc + (piece * p->kept.count + k) * p->n + c;
         reduce_rows(p, acc, p->data + (offset_of(&p->kept, k) + c) * p->element, begin, end, n);
@@ -219,6 +232,7 @@ static daub_status reduce_planned(daub_array *out, plan *p, daub_reduce_op op,
     p->element = (int)daub_dtype_size(a->dtype);
     p->columns = daub_kernels_get()->reduce->columns[sum_op][a->dtype];
     plan_jobs(p);
+    if (are_lines(p)) p->lines = daub_kernels_get()->reduce->lines[sum_op][a->dtype];
     p->acc = here;
     if (p->pieces * outputs > HERE) p->acc = daub_alloc((size_t)(p->pieces * outputs) * 8);
     if (!p->acc) return DAUB_NO_MEMORY;

@@ -136,13 +136,39 @@ static void copy_strided(char *to, int64_t to_stride, const char *from, int64_t 
     }
 }
 
-// A short row that repeats along the dimension before it: bytes of `buffer` after `filled` are made
-// from those before.
+// A short row that repeats: the bytes of `buffer` after `filled` are made from those before.
 static void repeat_row(char *buffer, int64_t filled, int64_t wanted) {
     while (filled < wanted) {
         int64_t more = wanted - filled < filled ? wanted - filled : filled;
         memcpy(buffer + filled, buffer, (size_t)more);
         filled += more;
+    }
+}
+
+#define SHORT_ROWS(T, n)                                                                           \
+    for (int64_t r = 0; r < rows; r++, from += row_stride) {                                       \
+        for (int64_t k = 0; k < (n); k++, to += sizeof(T))                                         \
+            *(T *)to = *(const T *)(from + k * stride);                                            \
+    }                                                                                              \
+    break
+#define ROWS_OF(T)                                                                                 \
+    if (n == 3) {                                                                                  \
+        SHORT_ROWS(T, 3);                                                                          \
+    }                                                                                              \
+    SHORT_ROWS(T, n)
+
+// `rows` whole rows of n elements into a contiguous buffer.
+static void copy_rows(char *to, const char *from, int64_t row_stride, int64_t stride, int size,
+                      int64_t rows, int64_t n) {
+    switch (size) {
+    case 1:
+        ROWS_OF(uint8_t);
+    case 2:
+        ROWS_OF(uint16_t);
+    case 4:
+        ROWS_OF(uint32_t);
+    default:
+        ROWS_OF(uint64_t);
     }
 }
 
@@ -152,15 +178,22 @@ static void gather(const daub_walk *w, int operand, int64_t at, int64_t count, c
     const int64_t *stride = w->stride[operand];
     locate(w, at, index);
     for (int64_t done = 0; done < count;) {
+        char *to = buffer + done * size, *from = address(w, operand, index);
         int64_t n = w->shape[last] - index[last];
         if (n > count - done) n = count - done;
-        copy_strided(buffer + done * size, size, address(w, operand, index), stride[last], size, n);
-        if (last > 0 && stride[last - 1] == 0 && n == w->shape[last]) {
-            int64_t repeats = w->shape[last - 1] - index[last - 1], fits = (count - done) / n;
-            if (repeats > fits) repeats = fits;
-            repeat_row(buffer + done * size, n * size, repeats * n * size);
-            index[last - 1] += repeats - 1;
-            n *= repeats;
+        if (last > 0 && n == w->shape[last] && n < SHORT_ROW) {
+            int64_t rows = w->shape[last - 1] - index[last - 1], fits = (count - done) / n;
+            if (rows > fits) rows = fits;
+            if (stride[last - 1] == 0) {
+                copy_strided(to, size, from, stride[last], size, n);
+                repeat_row(to, n * size, rows * n * size);
+            } else {
+                copy_rows(to, from, stride[last - 1], stride[last], size, rows, n);
+            }
+            index[last - 1] += rows - 1;
+            n *= rows;
+        } else {
+            copy_strided(to, size, from, stride[last], size, n);
         }
         done += n;
         next_row(w, index);

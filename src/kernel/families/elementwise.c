@@ -44,12 +44,26 @@ static inline bf16 narrow(f32 f) {
     return (bf16)((bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded);
 }
 
-// Float to integer: C leaves what is out of range undefined.
-#define SATURATE(T, v, low, high)                                                                  \
-    ((v) != (v) ? 0 : (v) <= (low) ? (T)(low) : (v) >= -(low) ? (high) : (T)(v))
-#define TO_U8(v) ((v) != (v) || (v) <= 0 ? 0 : (v) >= 255 ? 255 : (i32)(v))
-#define TO_I32(v) SATURATE(i32, v, -0x1p31, INT32_MAX)
-#define TO_I64(v) SATURATE(i64, v, -0x1p63, INT64_MAX)
+// Float to integer: C leaves what is out of range undefined, so the conversion sees only what fits.
+// 2^31 and 2^63 are floats, the largest integers below are not.
+static inline u8 f32_u8(f32 v) {
+    f32 low = v > 0 ? v : 0; // NaN as well
+    return (u8)(i32)(low < 255 ? low : 255);
+}
+static inline u8 f64_u8(f64 v) {
+    f64 low = v > 0 ? v : 0;
+    return (u8)(i32)(low < 255 ? low : 255);
+}
+#define SATURATE(name, F, T, past, largest)                                                        \
+    static inline T name(F v) {                                                                    \
+        F low = v > -(past) ? v : -(past), fits = low < (past) ? low : 0;                          \
+        T converted = (T)(v == v ? fits : 0);                                                      \
+        return low >= (past) ? (largest) : converted;                                              \
+    }
+SATURATE(f32_i32, f32, i32, 0x1p31f, INT32_MAX)
+SATURATE(f64_i32, f64, i32, 0x1p31, INT32_MAX)
+SATURATE(f32_i64, f32, i64, 0x1p63f, INT64_MAX)
+SATURATE(f64_i64, f64, i64, 0x1p63, INT64_MAX)
 
 #define FROM_INTEGER(T)                                                                            \
     MAP1(T##_to_f32, T, f32, x)                                                                    \
@@ -58,19 +72,19 @@ static inline bf16 narrow(f32 f) {
     MAP1(T##_to_u8, T, u8, x)                                                                      \
     MAP1(T##_to_i32, T, i32, x)                                                                    \
     MAP1(T##_to_i64, T, i64, x)
-#define FROM_FLOAT(T, wide)                                                                        \
+#define FROM_FLOAT(T, W, wide)                                                                     \
     MAP1(T##_to_f32, T, f32, wide(x))                                                              \
     MAP1(T##_to_f64, T, f64, wide(x))                                                              \
     MAP1(T##_to_bf16, T, bf16, narrow((f32)wide(x)))                                               \
-    MAP1(T##_to_u8, T, u8, TO_U8(wide(x)))                                                         \
-    MAP1(T##_to_i32, T, i32, TO_I32(wide(x)))                                                      \
-    MAP1(T##_to_i64, T, i64, TO_I64(wide(x)))
+    MAP1(T##_to_u8, T, u8, W##_u8(wide(x)))                                                        \
+    MAP1(T##_to_i32, T, i32, W##_i32(wide(x)))                                                     \
+    MAP1(T##_to_i64, T, i64, W##_i64(wide(x)))
 FROM_INTEGER(u8)
 FROM_INTEGER(i32)
 FROM_INTEGER(i64)
-FROM_FLOAT(f32, )
-FROM_FLOAT(f64, )
-FROM_FLOAT(bf16, widen)
+FROM_FLOAT(f32, f32, )
+FROM_FLOAT(f64, f64, )
+FROM_FLOAT(bf16, f32, widen)
 
 #define CASTS(T)                                                                                   \
     { T##_to_f32, T##_to_f64, T##_to_bf16, T##_to_u8, T##_to_i32, T##_to_i64 }
@@ -159,8 +173,8 @@ INTEGER_UNARY(i64, x < 0 ? 0 - (wrap_i64)x : (wrap_i64)x, (x > 0) - (x < 0))
     MAP2(mul_##T, T, T, x *y)                                                                      \
     MAP2(div_##T, T, T, x / y)                                                                     \
     MAP2(pow_##T, T, T, fn(pow)(x, y))                                                             \
-    MAP2(max_##T, T, T, x != x || x > y ? x : y)                                                   \
-    MAP2(min_##T, T, T, x != x || x < y ? x : y)                                                   \
+    MAP2(max_##T, T, T, (x != x) | (x > y) ? x : y)                                                \
+    MAP2(min_##T, T, T, (x != x) | (x < y) ? x : y)                                                \
     MAP2(fmod_##T, T, T, fn(fmod)(x, y))                                                           \
     MAP2(atan2_##T, T, T, fn(atan2)(x, y))                                                         \
     MAP2(leaky_relu_##T, T, T, x > 0 ? x : x * y)                                                  \

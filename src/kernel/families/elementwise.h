@@ -7,17 +7,18 @@
 // X(constant, name) for every operation; the constants are DAUB_NEG, …
 #define DAUB_UNARY_LIST(X)                                                                         \
     X(NEG, neg)                                                                                    \
-    X(ABS, abs) X(SIGN, sign) X(SQUARE, square) X(EXP, exp) X(EXPM1, expm1) X(LOG, log)            \
-        X(LOG1P, log1p) X(SQRT, sqrt) X(RSQRT, rsqrt) X(RECIPROCAL, reciprocal) X(SIN, sin)        \
-            X(COS, cos) X(TANH, tanh) X(SIGMOID, sigmoid) X(SOFTPLUS, softplus) X(RELU, relu)      \
-                X(FLOOR, floor) X(CEIL, ceil) X(ROUND, round) X(TRUNC, trunc) X(ERF, erf)          \
-                    X(ISNAN, isnan) X(ISFINITE, isfinite) X(LOGICAL_NOT, logical_not)
+    X(ABS, abs)                                                                                    \
+    X(SIGN, sign) X(SQUARE, square) X(EXP, exp) X(EXPM1, expm1) X(LOG, log) X(LOG1P, log1p)        \
+        X(SQRT, sqrt) X(RSQRT, rsqrt) X(RECIPROCAL, reciprocal) X(SIN, sin) X(COS, cos)            \
+            X(TANH, tanh) X(SIGMOID, sigmoid) X(SOFTPLUS, softplus) X(RELU, relu) X(FLOOR, floor)  \
+                X(CEIL, ceil) X(ROUND, round) X(TRUNC, trunc) X(ERF, erf) X(ISNAN, isnan)          \
+                    X(ISFINITE, isfinite) X(LOGICAL_NOT, logical_not)
 #define DAUB_BINARY_LIST(X)                                                                        \
     X(ADD, add)                                                                                    \
-    X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAX, max) X(MIN, min) X(FMOD, fmod)          \
-        X(ATAN2, atan2) X(LEAKY_RELU, leaky_relu) X(TANH_GRAD, tanh_grad)                          \
-            X(SIGMOID_GRAD, sigmoid_grad) X(EQ, eq) X(NE, ne) X(LT, lt) X(LE, le) X(GT, gt)        \
-                X(GE, ge)
+    X(SUB, sub)                                                                                    \
+    X(MUL, mul) X(DIV, div) X(POW, pow) X(MAX, max) X(MIN, min) X(FMOD, fmod) X(ATAN2, atan2)      \
+        X(LEAKY_RELU, leaky_relu) X(TANH_GRAD, tanh_grad) X(SIGMOID_GRAD, sigmoid_grad) X(EQ, eq)  \
+            X(NE, ne) X(LT, lt) X(LE, le) X(GT, gt) X(GE, ge)
 #define DAUB_TERNARY_LIST(X) X(WHERE, where) X(ADDCMUL, addcmul) X(LEAKY_RELU_GRAD, leaky_relu_grad)
 #define DAUB_OP_CONSTANT(constant, name) DAUB_##constant,
 
