@@ -202,8 +202,15 @@ local function run(roots, seeds, targets, keep)
   return results
 end
 
+local function expect_tensor(op, what, x)
+  if type(x) ~= "table" or not rawget(x, "array") then
+    options.misuse(("%s: %s is %s, expected a tensor"):format(op, what, options.shown(x)))
+  end
+end
+
 local function seed_for(op, output, given)
   if given then
+    expect_tensor(op, "the gradient", given)
     if options.shape(given.shape) ~= options.shape(output.shape) then
       options.misuse(("%s: the gradient has shape %s, the output %s"):format(op,
         options.shape(given.shape), options.shape(output.shape)))
@@ -218,6 +225,7 @@ local function seed_for(op, output, given)
 end
 
 local function need_graph(op, what, x)
+  expect_tensor(op, what, x)
   if not x.requires_grad then
     options.misuse(op .. ": " .. what .. " does not require grad, nothing was recorded for it")
   end
@@ -316,8 +324,13 @@ local check_defaults = { order = 1, eps = 1e-6, rtol = 1e-5, atol = 1e-6 }
 ---@return boolean ok, string? message
 function M.check(f, inputs, o)
   o = options.check("check", o, check_defaults)
+  local meta = getmetatable(f)
+  if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
+    options.misuse("check: expected a function, got " .. options.shown(f))
+  end
   local list = as_list(inputs)
   for i, x in ipairs(list) do
+    expect_tensor("check", "input " .. i, x)
     if x.dtype ~= "f64" or not x.requires_grad or x.node then
       options.misuse(("check: input %d must be an f64 leaf that requires grad"):format(i))
     end

@@ -29,17 +29,20 @@ end
 function M.leaky_relu(x, slope) return class.expect("leaky_relu", x):leaky_relu(slope) end
 
 --- x * sigmoid(x).
-function M.silu(x) return x * x:sigmoid() end
+function M.silu(x) return class.expect("silu", x) * x:sigmoid() end
 
 --- alpha * (exp(x) - 1) below 0 (alpha 1 when left out).
 function M.elu(x, alpha)
+  class.expect("elu", x)
+  alpha = options.number("elu", "alpha", alpha or 1)
   local low = -(-x):relu() -- min(x, 0)
-  return tensor.where(x:gt(0), x, low:expm1() * (alpha or 1))
+  return tensor.where(x:gt(0), x, low:expm1() * alpha)
 end
 
 --- x times the normal distribution's function of x.
 ---@param o? {approximate: "none"|"tanh"}
 function M.gelu(x, o)
+  class.expect("gelu", x)
   o = options.check("gelu", o, { approximate = "none" })
   options.choice("gelu", "approximate", o.approximate, { "none", "tanh" })
   if o.approximate == "none" then return x * 0.5 * ((x * math.sqrt(0.5)):erf() + 1) end
@@ -49,12 +52,16 @@ end
 
 --- x where positive, weight * x elsewhere; weight {1} or {C}.
 function M.prelu(x, weight)
+  class.expect("prelu", x, "x")
+  class.expect("prelu", weight, "the weight")
   return tensor.where(x:gt(0), x, x * weight)
 end
 
 --- exp(x) over its sum along dim (default the last).
 function M.softmax(x, dim) return M.log_softmax(x, dim):exp() end
-function M.log_softmax(x, dim) return x - x:logsumexp(dim or -1, true) end
+function M.log_softmax(x, dim)
+  return class.expect("log_softmax", x) - x:logsumexp(dim or -1, true)
+end
 
 --- x times the transpose of w, plus bias.
 ---@param x daub.Tensor {…, in}
@@ -86,13 +93,17 @@ end
 --- Rows of `weight` {count, width} chosen by whole numbers from 1; any shape of idx.
 function M.embedding(idx, weight)
   class.expect("embedding", idx, "the index")
-  local shape = { unpack(idx.shape) }
+  if #class.expect("embedding", weight, "the weight").shape ~= 2 then
+    misuse("embedding: the weight is " .. text(weight.shape) .. ", expected {count, width}")
+  end
+  local shape = idx.shape
   shape[#shape + 1] = weight.shape[2]
   return weight:index_select(1, idx:reshape { -1 }):reshape(shape)
 end
 
 --- Whole numbers from 1 as rows of one 1 among 0s.
 function M.one_hot(idx, classes)
+  class.expect("one_hot", idx, "the index")
   return tensor.eye(classes):index_select(1, idx:reshape { -1 })
 end
 
@@ -100,10 +111,11 @@ end
 ---@param p? number
 ---@param o? {training: boolean, generator: userdata} training is true when left out
 function M.dropout(x, p, o)
+  class.expect("dropout", x, "x")
   p = p or 0.5
   o = options.check("dropout", o, { training = true, generator = options.none })
   if type(p) ~= "number" or p < 0 or p > 1 then
-    misuse(("dropout: p is %s, expected a probability"):format(tostring(p)))
+    misuse(("dropout: p is %s, expected a probability"):format(options.shown(p)))
   end
   if not o.training or p == 0 then return x end
   if p == 1 then return x * 0 end

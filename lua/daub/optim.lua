@@ -201,6 +201,9 @@ function M.ema(module, o)
   if type(o.decay) ~= "number" or o.decay < 0 or o.decay > 1 then
     options.misuse("ema: decay is " .. tostring(o.decay) .. ", expected a number in [0, 1]")
   end
+  if type(module) ~= "table" or not module.named_parameters then
+    options.misuse("ema: expected a module, got " .. options.shown(module))
+  end
   local shadow = {}
   for name, t in pairs(module:state()) do shadow[name] = autograd.no_grad(t.clone, t) end
   return setmetatable({ module = module, decay = o.decay, shadow = shadow }, Ema)

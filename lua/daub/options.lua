@@ -109,13 +109,49 @@ function M.choice(op, option, value, choices)
   return M.misuse(("%s: %s is %s%s"):format(op, option, tostring(value), M.hint(value, choices)))
 end
 
+-- A value in a message: numbers as they are, anything else by its type.
+local function shown(value)
+  if type(value) == "number" then return tostring(value) end
+  if value == nil then return "missing" end
+  if type(value) == "table" and rawget(value, "array") then return "a tensor" end
+  return "a " .. type(value)
+end
+M.shown = shown
+
+--- `value` when it is a number, at least `least` when given.
+function M.number(op, what, value, least)
+  if type(value) ~= "number" or least and not (value >= least) then -- luacheck: ignore
+    M.misuse(("%s: %s is %s, expected a number%s"):format(op, what, shown(value),
+      least and " of at least " .. least or ""))
+  end
+  return value
+end
+
+--- `value` when it is a whole number, at least `least` when given.
+function M.whole(op, what, value, least)
+  if type(value) ~= "number" or value % 1 ~= 0 or value < (least or -2 ^ 53) or value > 2 ^ 53 then
+    M.misuse(("%s: %s is %s, expected a whole number%s"):format(op, what, shown(value),
+      least and " of at least " .. least or ""))
+  end
+  return value
+end
+
+--- `list` when it is a list of whole numbers, each at least `least`.
+function M.wholes(op, what, list, least)
+  if type(list) ~= "table" or rawget(list, "array") then
+    M.misuse(("%s: %s is %s, expected a list of whole numbers"):format(op, what, shown(list)))
+  end
+  for i = 1, #list do M.whole(op, "entry " .. i .. " of " .. what, list[i], least) end
+  return list
+end
+
 --- A number or a pair {h, w} as two whole numbers >= `least`.
 function M.pair(op, option, value, least)
   local a, b = value, value
   if type(value) == "table" and #value == 2 then a, b = value[1], value[2] end
   if type(a) ~= "number" or type(b) ~= "number" or a % 1 ~= 0 or b % 1 ~= 0
-    or a < least or b < least then
-    local text = type(value) == "table" and M.shape(value) or tostring(value)
+    or a < least or b < least or a > 2 ^ 31 or b > 2 ^ 31 then
+    local text = type(value) == "table" and #value == 2 and M.shape(value) or shown(value)
     M.misuse(("%s: %s is %s, expected a whole number or a pair of them, at least %d")
       :format(op, option, text, least))
   end

@@ -28,13 +28,12 @@ local M = {
   stack = shape_ops.stack,
 }
 
-local dtypes = { "f32", "f64", "bf16", "u8", "i32", "i64" }
 
 -- Options every creation function knows.
 local function creation(op, o, dtype)
   if o == nil then return { dtype = dtype } end
   o = options.check(op, o, { dtype = dtype, requires_grad = false, generator = options.none })
-  options.choice(op, "dtype", o.dtype, dtypes)
+  options.choice(op, "dtype", o.dtype, class.dtypes)
   return o
 end
 
@@ -49,12 +48,9 @@ local function shape_and_options(op, first, ...)
   if type(first) == "number" then
     local list, o = { first, ... }, nil
     if type(list[#list]) == "table" then o = table.remove(list) end
-    return list, o
+    return options.wholes(op, "the shape", list, 0), o
   end
-  if type(first) ~= "table" or class.is_tensor(first) then
-    options.misuse(op .. ": expected a shape such as {2, 3}, got " .. type(first))
-  end
-  return first, (...)
+  return options.wholes(op, "the shape", first, 0), (...)
 end
 
 local function constant(name, value)
@@ -64,7 +60,7 @@ local function constant(name, value)
     return finish(A.full(shape, value, o.dtype), o)
   end
   methods[name .. "_like"] = function(x, o)
-    o = creation(name .. "_like", o, x.dtype)
+    o = creation(name .. "_like", o, class.expect(name .. "_like", x).dtype)
     return finish(A.full(x.shape, value, o.dtype), o)
   end
   M[name .. "_like"] = methods[name .. "_like"]
@@ -83,12 +79,12 @@ end
 ---@param value number
 function M.full(shape, value, o)
   o = creation("full", o, "f32")
-  if type(value) ~= "number" then options.misuse("full: the value is a " .. type(value)) end
-  return finish(A.full(shape, value, o.dtype), o)
+  options.wholes("full", "the shape", shape, 0)
+  return finish(A.full(shape, options.number("full", "the value", value), o.dtype), o)
 end
 function methods.full_like(x, value, o)
-  o = creation("full_like", o, x.dtype)
-  return finish(A.full(x.shape, value, o.dtype), o)
+  o = creation("full_like", o, class.expect("full_like", x).dtype)
+  return finish(A.full(x.shape, options.number("full_like", "the value", value), o.dtype), o)
 end
 M.full_like = methods.full_like
 
@@ -99,7 +95,7 @@ local function random_fill(name, fill)
     return finish(fill(random.generator_of(o), shape, o.dtype), o)
   end
   methods[name .. "_like"] = function(x, o)
-    o = creation(name .. "_like", o, x.dtype)
+    o = creation(name .. "_like", o, class.expect(name .. "_like", x).dtype)
     return finish(fill(random.generator_of(o), x.shape, o.dtype), o)
   end
   M[name .. "_like"] = methods[name .. "_like"]
@@ -112,12 +108,16 @@ random_fill("randn", A.normal)
 function M.randint(low, past_high, shape, o)
   if type(past_high) == "table" then low, past_high, shape, o = 0, low, past_high, shape end
   o = creation("randint", o, "i64")
+  options.whole("randint", "the lower end", low)
+  options.whole("randint", "the upper end", past_high)
+  options.wholes("randint", "the shape", shape, 0)
   return finish(A.integers(random.generator_of(o), low, past_high, shape, o.dtype), o)
 end
 
 --- 1 … n in random order, i64.
 function M.randperm(n, o)
   o = creation("randperm", o, "i64")
+  options.whole("randperm", "the count", n, 0)
   return finish(A.permutation(random.generator_of(o), n), o):to(o.dtype)
 end
 
@@ -127,18 +127,25 @@ function M.arange(first, past_last, step, o)
   if type(past_last) == "table" then past_last, o = nil, past_last end
   if past_last == nil then first, past_last = 0, first end
   o = creation("arange", o, "f32")
-  return finish(A.arange(first, past_last, step or 1, o.dtype), o)
+  options.number("arange", "the first", first)
+  options.number("arange", "the end", past_last)
+  return finish(A.arange(first, past_last, options.number("arange", "the step", step or 1),
+    o.dtype), o)
 end
 
 --- `count` numbers from first to last, both included.
 function M.linspace(first, last, count, o)
   o = creation("linspace", o, "f32")
+  options.number("linspace", "the first", first)
+  options.number("linspace", "the last", last)
+  options.whole("linspace", "the count", count, 0)
   return finish(A.linspace(first, last, count, o.dtype), o)
 end
 
 --- The identity matrix.
 function M.eye(n, o)
   o = creation("eye", o, "f32")
+  options.whole("eye", "the size", n, 0)
   local a = A.full({ n, n }, 0, o.dtype)
   for i = 1, n do A.fill_(A.select(A.select(a, 1, i), 1, i), 1) end
   return finish(a, o)
@@ -171,7 +178,7 @@ end
 ---@param o? {dtype: daub.Dtype, requires_grad: boolean, shape: integer[]}
 function M.from(values, o)
   o = options.check("from", o, { dtype = "f32", requires_grad = false, shape = options.none })
-  options.choice("from", "dtype", o.dtype, dtypes)
+  options.choice("from", "dtype", o.dtype, class.dtypes)
   local shape, flat, level = {}, {}, values
   while type(level) == "table" do
     shape[#shape + 1] = #level
@@ -224,9 +231,19 @@ end
 
 --- Bytes row by row, and back.
 function methods.tobytes(x) return A.tostring(x.array) end
-function M.from_bytes(bytes, shape, dtype) return wrap(A.from_string(bytes, shape, dtype)) end
+function M.from_bytes(bytes, shape, dtype)
+  if type(bytes) ~= "string" then
+    options.misuse("from_bytes: the bytes are " .. options.shown(bytes) .. ", expected a string")
+  end
+  options.wholes("from_bytes", "the shape", shape, 0)
+  options.choice("from_bytes", "dtype", dtype, class.dtypes)
+  return wrap(A.from_string(bytes, shape, dtype))
+end
 
 --- A generator of random numbers of its own, for the `generator` option.
-function M.generator(seed) return A.generator(seed) end
+function M.generator(seed)
+  if type(seed) ~= "string" then options.whole("generator", "the seed", seed, 0) end
+  return A.generator(seed)
+end
 
 return M

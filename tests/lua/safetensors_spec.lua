@@ -95,7 +95,8 @@ describe("safetensors", function()
   it("reads what is well formed", function()
     assert.same({ 0 }, safetensors.load(file('{"a":' .. entry .. "}", four)).a:totable())
     assert.same({}, safetensors.load(file("{}")))
-    local spaced = '{ "a" :\n' .. entry .. ', "__metadata__" : { "b" : "\\u00e9\\ud83c\\udfa8" } }  '
+    local spaced = '{ "a" :\n' .. entry
+      .. ', "__metadata__" : { "b" : "\\u00e9\\ud83c\\udfa8" } }  '
     local _, metadata = safetensors.load(file(spaced, four))
     assert.equal("é🎨", metadata.b)
     local bool = file('{"a":{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}}', "\1")

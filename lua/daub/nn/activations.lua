@@ -37,7 +37,7 @@ function M.GELU:forward(x) return F.gelu(x, self.options) end
 --- `count` slopes (1, or one per channel) that are learnt, from {init = 0.25}.
 M.PReLU = module.class "PReLU"
 function M.PReLU:init(count, o)
-  self.count = count or 1
+  self.count = options.whole("PReLU", "the count", count or 1, 1)
   local start = options.check("PReLU", o, { init = 0.25 }).init
   self.weight = module.Parameter(tensor.full({ self.count }, start))
 end

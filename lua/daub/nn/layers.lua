@@ -10,12 +10,7 @@ local misuse = options.misuse
 
 local M = {}
 
-local function count(op, what, n)
-  if type(n) ~= "number" or n < 1 or n % 1 ~= 0 then
-    misuse(("%s: %s is %s, expected a whole number of at least 1"):format(op, what, tostring(n)))
-  end
-  return n
-end
+local function count(op, what, n) return options.whole(op, what, n, 1) end
 
 local function size_text(a, b) return a == b and tostring(a) or ("{%d, %d}"):format(a, b) end
 
@@ -183,6 +178,7 @@ M.LayerNorm = class "LayerNorm"
 function M.LayerNorm:init(shape, o)
   o = options.check("LayerNorm", o, { eps = 1e-5, affine = true })
   self.shape, self.eps = type(shape) == "table" and shape or { shape }, o.eps
+  options.wholes("LayerNorm", "the shape", self.shape, 1)
   if o.affine then
     self.weight = Parameter(tensor.ones(self.shape))
     self.bias = Parameter(tensor.zeros(self.shape))
@@ -278,7 +274,7 @@ M.Sequential = class "Sequential"
 function M.Sequential:init(first, ...)
   local layers = first
   if first == nil then layers = {}
-  elseif is_module(first) then layers = { first, ... } end
+  elseif is_module(first) or type(first) ~= "table" then layers = { first, ... } end
   for i = 1, #layers do
     if not is_module(layers[i]) then
       misuse(("Sequential: entry %d is a %s, expected a layer"):format(i, type(layers[i])))

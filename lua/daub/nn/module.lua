@@ -58,7 +58,7 @@ function M.class(name, parent)
 end
 
 --- A tensor as a parameter: it requires grad.
-function M.Parameter(t) return t:requires_grad_() end
+function M.Parameter(t) return class.expect("Parameter", t):requires_grad_() end
 
 function Module.init() end
 

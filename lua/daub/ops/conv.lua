@@ -304,6 +304,7 @@ end
 ---@param o? {mode: "constant"|"reflect"|"replicate"|"circular", value: number}
 function M.pad(x, pads, o)
   o = options.check("pad", o, { mode = "constant", value = 0 })
+  class.expect("pad", x, "x")
   options.choice("pad", "mode", o.mode, pad_modes)
   if type(pads) == "table" and #pads == 4 and type(pads[1]) == "number" then
     expect_image("pad", x)
@@ -315,6 +316,7 @@ function M.pad(x, pads, o)
   end
   if o.mode == "constant" then return x:pad(pads, o.value) end
   for dim, p in ipairs(pads) do
+    options.wholes("pad", "pair " .. dim, p)
     local n, most = x.shape[dim], math.max(p[1], p[2])
     local limit = o.mode == "reflect" and n - 1 or o.mode == "circular" and n or math.huge
     if math.min(p[1], p[2]) < 0 or most > limit then

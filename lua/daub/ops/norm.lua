@@ -22,6 +22,7 @@ end
 
 local function expect_channels(op, channels, named)
   for name, t in pairs(named) do
+    class.expect(op, t, name)
     if #t.shape ~= 1 or t.shape[1] ~= channels then
       misuse(("%s: %s is %s, x has %d channels"):format(op, name, text(t.shape), channels))
     end
@@ -108,6 +109,7 @@ end
 function M.group_norm(x, groups, o)
   o = options.check("group_norm", o, { weight = options.none, bias = options.none, eps = 1e-5 })
   local shape = class.expect("group_norm", x, "x").shape
+  options.whole("group_norm", "groups", groups, 1)
   local channels = shape[#shape]
   expect_channels("group_norm", channels, { weight = o.weight, bias = o.bias })
   if #shape < 2 or channels % groups ~= 0 then
@@ -141,6 +143,8 @@ end
 function M.layer_norm(x, shape, o)
   o = options.check("layer_norm", o, { weight = options.none, bias = options.none, eps = 1e-5 })
   local dims = {}
+  class.expect("layer_norm", x, "x")
+  options.wholes("layer_norm", "the shape", shape, 1)
   for i = 1, #shape do
     dims[i] = -i
     if x.shape[#x.shape - #shape + i] ~= shape[i] then
@@ -154,14 +158,14 @@ end
 ---@param o? {eps: number}
 function M.pixel_norm(x, o)
   o = options.check("pixel_norm", o, { eps = 1e-8 })
-  return x * (x:square():mean(-1, true) + o.eps):rsqrt()
+  return class.expect("pixel_norm", x) * (x:square():mean(-1, true) + o.eps):rsqrt()
 end
 
 --- Each vector along dim divided by its p-norm, or by eps where that is larger.
 ---@param o? {p: number, dim: integer, eps: number} dim defaults to the last
 function M.normalize(x, o)
   o = options.check("normalize", o, { p = 2, dim = -1, eps = 1e-12 })
-  return x / x:norm(o.dim, true, { p = o.p }):clamp(o.eps)
+  return class.expect("normalize", x) / x:norm(o.dim, true, { p = o.p }):clamp(o.eps)
 end
 
 return M

@@ -172,12 +172,14 @@ end
 
 --- x where positive, slope * x elsewhere (slope 0.01 when left out).
 function methods.leaky_relu(x, slope)
-  slope = slope or 0.01
-  if type(slope) ~= "number" then options.misuse("leaky_relu: the slope is a " .. type(slope)) end
+  slope = options.number("leaky_relu", "the slope", slope or 0.01)
   return sloped("leaky_relu", x, A.binary("leaky_relu", x.array, slope), slope)
 end
 
-function methods.relu(x) return sloped("relu", x, A.unary("relu", x.array), 0) end
+function methods.relu(x)
+  class.expect("relu", x)
+  return sloped("relu", x, A.unary("relu", x.array), 0)
+end
 
 -- Comparisons give u8; isnan and its kin likewise. None has a gradient.
 for _, op in ipairs { "eq", "ne", "lt", "le", "gt", "ge" } do
@@ -192,8 +194,10 @@ end
 
 --- Keeps x within [low, high]; either may be nil. The gradient passes where x is within.
 function methods.clamp(x, low, high)
+  local a = class.expect("clamp", x).array
   if low == nil and high == nil then options.misuse("clamp: needs a lower or an upper bound") end
-  local a = x.array
+  if low then options.number("clamp", "the lower bound", low) end
+  if high then options.number("clamp", "the upper bound", high) end
   if low then a = A.binary("max", a, low) end
   if high then a = A.binary("min", a, high) end
   return record(wrap(a), "clamp", { x }, function(g)
@@ -205,7 +209,7 @@ end
 
 local function as_tensor(x, like)
   if is_tensor(x) then return x end
-  return wrap(A.full({}, x, like.dtype))
+  return wrap(A.full({}, options.number("where", "a choice", x), like.dtype))
 end
 
 --- a where cond (u8) is not 0, b elsewhere; a and b tensors or numbers, all broadcast.
@@ -213,7 +217,7 @@ local function where(cond, a, b)
   class.expect("where", cond, "the condition")
   if cond.dtype ~= "u8" then cond = cond:ne(0) end
   if not is_tensor(a) and not is_tensor(b) then
-    a = wrap(A.full({}, a, "f32"))
+    a = wrap(A.full({}, options.number("where", "a choice", a), "f32"))
   end
   a, b = as_tensor(a, b), as_tensor(b, a)
   a, b = operands("where", a, b)

@@ -18,6 +18,7 @@ local methods = {}
 local Tensor = {} -- the metatable
 
 M.methods, M.Tensor = methods, Tensor
+M.dtypes = { "f32", "f64", "bf16", "u8", "i32", "i64" }
 
 -- What completion at the REPL offers besides a tensor's own fields.
 Tensor.__names = setmetatable({ shape = true, dtype = true, grad = true }, { __index = methods })
@@ -40,7 +41,7 @@ M.is_tensor = is_tensor
 function M.expect(op, x, what)
   if not is_tensor(x) then
     options.misuse(("%s: %s is %s, expected a tensor"):format(op, what or "the argument",
-      x == nil and "missing" or "a " .. type(x)))
+      options.shown(x)))
   end
   return x
 end
@@ -136,9 +137,10 @@ end
 
 --- A positive dimension of x; raises when x has no such dimension.
 function M.dimension(op, x, dim, count)
+  if not is_tensor(x) then M.expect(op, x) end
   local n = count or #x.shape
   if type(dim) ~= "number" or dim % 1 ~= 0 or dim == 0 or dim > n or dim < -n then
-    options.misuse(("%s: dimension %s of a tensor of shape %s"):format(op, tostring(dim),
+    options.misuse(("%s: dimension %s of a tensor of shape %s"):format(op, options.shown(dim),
       options.shape(x.shape)))
   end
   return dim > 0 and dim or n + dim + 1
@@ -146,10 +148,11 @@ end
 
 --- Positive dimensions from nil (all of them), a number or a list.
 function M.dimensions(op, x, dims)
+  if not is_tensor(x) then M.expect(op, x) end
   local list = {}
   if dims == nil then
     for i = 1, #x.shape do list[i] = i end
-  elseif type(dims) == "table" then
+  elseif type(dims) == "table" and not is_tensor(dims) then
     for i, d in ipairs(dims) do list[i] = M.dimension(op, x, d) end
   else
     list[1] = M.dimension(op, x, dims)

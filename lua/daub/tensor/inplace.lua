@@ -87,6 +87,8 @@ for _, name in ipairs { "neg", "abs", "exp", "log", "sqrt", "tanh", "sigmoid", "
 end
 
 function methods.clamp_(x, low, high)
+  if low then options.number("clamp_", "the lower bound", low) end
+  if high then options.number("clamp_", "the upper bound", high) end
   if recorded("clamp_", x) then return become(x, before(x):clamp(low, high)) end
   if low then A.binary("max", x.array, low, x.array) end
   if high then A.binary("min", x.array, high, x.array) end
@@ -96,6 +98,8 @@ end
 
 --- x moves towards y by `weight`: x + weight * (y - x).
 function methods.lerp_(x, y, weight)
+  class.expect("lerp_", y, "the goal")
+  options.number("lerp_", "the weight", weight)
   if recorded("lerp_", x, y) then
     local old = before(x)
     return become(x, expect_result("lerp_", x, old + (y - old) * weight))
@@ -129,19 +133,24 @@ local function filler(op, fill)
     return x
   end
 end
-filler("fill_", function(a, value) A.fill_(a, value) end)
+filler("fill_", function(a, value)
+  A.fill_(a, options.number("fill_", "the value", value))
+end)
 filler("zero_", function(a) A.fill_(a, 0) end)
 --- Normal numbers of this mean and standard deviation (defaults 0 and 1).
 filler("normal_", function(a, mean, std, o)
   local g = random.generator_of(options.check("normal_", o, { generator = options.none }))
+  mean, std = options.number("normal_", "the mean", mean or 0),
+    options.number("normal_", "the deviation", std or 1, 0)
   local n = A.normal(g, A.shape(a), A.dtype(a))
-  if std and std ~= 1 then A.binary("mul", n, std, n) end
-  if mean and mean ~= 0 then A.binary("add", n, mean, n) end
+  if std ~= 1 then A.binary("mul", n, std, n) end
+  if mean ~= 0 then A.binary("add", n, mean, n) end
   A.copy_(a, n)
 end)
 --- Uniform numbers in [low, high) (defaults 0 and 1).
 filler("uniform_", function(a, low, high, o)
-  low, high = low or 0, high or 1
+  low, high = options.number("uniform_", "the lower end", low or 0),
+    options.number("uniform_", "the upper end", high or 1)
   local g = random.generator_of(options.check("uniform_", o, { generator = options.none }))
   local n = A.uniform(g, A.shape(a), A.dtype(a))
   if high - low ~= 1 then A.binary("mul", n, high - low, n) end

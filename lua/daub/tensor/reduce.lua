@@ -9,7 +9,7 @@ local methods, wrap, record = class.methods, class.wrap, autograd.record
 local dimensions, dimension = class.dimensions, class.dimension
 
 local function expect_float(op, x)
-  if not x:is_floating_point() then
+  if not class.expect(op, x):is_floating_point() then
     options.misuse(("%s: dtype is %s, expected f32 or f64 (x:to(\"f32\"))"):format(op, x.dtype))
   end
 end
@@ -180,6 +180,7 @@ end
 --- The k largest values along dim (default the last) in order, and where they stood.
 function methods.topk(x, k, dim)
   dim = dimension("topk", x, dim or -1)
+  options.whole("topk", "k", k, 0)
   local values, index = x:sort(dim, true)
   return values:narrow(dim, 1, k), index:narrow(dim, 1, k)
 end
@@ -215,6 +216,7 @@ methods.mm, methods.bmm = methods.matmul, methods.matmul
 
 --- The sum of products of two vectors.
 function methods.dot(a, b)
+  class.expect("dot", b, "the second factor")
   if #a.shape ~= 1 or #b.shape ~= 1 then options.misuse("dot: expected two vectors") end
   return a:matmul(b)
 end

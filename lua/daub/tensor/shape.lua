@@ -14,13 +14,7 @@ local M = {}
 
 -- reshape{2, 3} and reshape(2, 3) alike.
 local function sizes(op, first, ...)
-  local list = type(first) == "table" and first or { first, ... }
-  for i, n in ipairs(list) do
-    if type(n) ~= "number" then
-      options.misuse(("%s: size %d is a %s, expected a whole number"):format(op, i, type(n)))
-    end
-  end
-  return list
+  return options.wholes(op, "the list", type(first) == "table" and first or { first, ... })
 end
 
 --- The same elements in another shape; one size may be -1. A view where the strides allow it.
@@ -58,7 +52,9 @@ end
 function methods.narrow(x, dim, start, length)
   dim = dimension("narrow", x, dim)
   local n = x.shape[dim]
-  if type(start) == "number" and start < 0 then start = n + start + 1 end
+  options.whole("narrow", "the start", start)
+  options.whole("narrow", "the length", length, 0)
+  if start < 0 then start = n + start + 1 end
   local y = A.narrow(x.array, dim, start, length)
   local pads = {}
   for i = 1, #x.shape do pads[i] = { 0, 0 } end
@@ -69,6 +65,7 @@ end
 --- Element `index` of dimension `dim`, which goes away.
 function methods.select(x, dim, index)
   dim = dimension("select", x, dim)
+  options.whole("select", "the index", index)
   local y = A.select(x.array, dim, index)
   local n = x.shape[dim]
   if index < 0 then index = n + index + 1 end
@@ -88,7 +85,9 @@ function methods.expand(x, ...)
   return view_map("expand", x, A.expand(x.array, shape),
     function(g) return class.sum_to(g, from) end)
 end
-function methods.expand_as(x, y) return x:expand(y.shape) end
+function methods.expand_as(x, y)
+  return x:expand(class.expect("expand_as", y, "the model").shape)
+end
 
 --- A new dimension of size 1 at `dim`.
 function methods.unsqueeze(x, dim)
@@ -110,7 +109,7 @@ end
 
 --- Dimensions `first` … `last` as one.
 function methods.flatten(x, first, last)
-  if #x.shape == 0 then return x:reshape { 1 } end
+  if #class.expect("flatten", x).shape == 0 then return x:reshape { 1 } end
   first, last = dimension("flatten", x, first or 1), dimension("flatten", x, last or -1)
   local shape, n = {}, 1
   for i, size in ipairs(x.shape) do
@@ -128,7 +127,7 @@ end
 function methods.split(x, size, dim)
   dim = dimension("split", x, dim or 1)
   local pieces = {}
-  if type(size) ~= "number" or size < 1 then options.misuse("split: a size of at least 1") end
+  options.whole("split", "the size", size, 1)
   for start = 1, x.shape[dim], size do
     pieces[#pieces + 1] = x:narrow(dim, start, math.min(size, x.shape[dim] - start + 1))
   end
@@ -138,6 +137,7 @@ end
 --- `count` pieces of nearly equal size along `dim` (default 1).
 function methods.chunk(x, count, dim)
   dim = dimension("chunk", x, dim or 1)
+  options.whole("chunk", "the count", count, 1)
   return x:split(math.max(1, math.ceil(x.shape[dim] / count)), dim)
 end
 
@@ -171,6 +171,7 @@ end
 function methods.to(x, dtype)
   local from = x.dtype
   if from == dtype then return x end
+  options.choice("to", "dtype", dtype, class.dtypes)
   local y = wrap(A.cast(x.array, dtype))
   if not y:is_floating_point() then return y end
   return record(y, "to", { x }, function(g) return g:to(from) end)
@@ -181,8 +182,17 @@ function methods.double(x) return x:to("f64") end
 --- Adds `value` around: pads = {{before, after}, …} per dimension; negative numbers crop.
 function methods.pad(x, pads, value)
   local crop = {}
-  for i, p in ipairs(pads) do crop[i] = { -p[1], -p[2] } end
-  return record(wrap(A.pad(x.array, pads, value or 0)), "pad", { x },
+  if type(pads) ~= "table" or #pads ~= #x.shape then
+    options.misuse(("pad: expected a pair {before, after} for each dimension of %s"):format(
+      options.shape(x.shape)))
+  end
+  for i = 1, #pads do
+    options.wholes("pad", "pair " .. i, pads[i])
+    crop[i] = { -options.whole("pad", "the first of pair " .. i, pads[i][1]),
+      -options.whole("pad", "the second of pair " .. i, pads[i][2]) }
+  end
+  value = options.number("pad", "the value", value or 0)
+  return record(wrap(A.pad(x.array, pads, value)), "pad", { x },
     function(g) return g:pad(crop) end)
 end
 
@@ -196,6 +206,7 @@ end
 --- Elements moved by `shift` along `dim`, those that fall off come in at the other end.
 function methods.roll(x, shift, dim)
   dim = dimension("roll", x, dim)
+  options.whole("roll", "the shift", shift)
   local n = x.shape[dim]
   shift = n > 0 and shift % n or 0
   if shift == 0 then return x:clone() end
@@ -238,7 +249,7 @@ end
 -- The array of an index: whole numbers from 1 in a tensor of any dtype, or a list of numbers.
 local function index_array(op, idx)
   if type(idx) == "table" and not class.is_tensor(idx) then
-    return A.from(idx, { #idx }, "i64")
+    return A.from(options.wholes(op, "the index", idx), { #idx }, "i64")
   end
   if not class.expect(op, idx, "the index"):is_floating_point() then
     return idx.dtype == "u8" and A.cast(idx.array, "i64") or idx.array
@@ -264,6 +275,7 @@ end
 function methods.index_add(x, dim, idx, source)
   dim = dimension("index_add", x, dim)
   local index = wrap(index_array("index_add", idx))
+  class.expect("index_add", source, "the source")
   return record(wrap(A.index_add_(A.clone(x.array), dim, index.array, source.array)), "index_add",
     { x, source }, function(g) return g, g:index_select(dim, index) end, { index })
 end
@@ -280,6 +292,7 @@ end
 function methods.scatter_add(x, dim, idx, source)
   dim = dimension("scatter_add", x, dim)
   local index = wrap(index_array("scatter_add", idx))
+  class.expect("scatter_add", source, "the source")
   return record(wrap(A.scatter_add_(A.clone(x.array), dim, index.array, source.array)),
     "scatter_add", { x, source }, function(g) return g, g:gather(dim, index) end, { index })
 end
