@@ -1,0 +1,110 @@
+-- Painting: the same bytes for the same seed, sizes and limits of the networks, sidecars, grids.
+local fixture = require "support.learning"
+local image = require "daub.image"
+local json = require "daub.json"
+local sample = require "daub.paint.sample"
+local sizes = require "daub.paint.sizes"
+local system = require "daub.core.system"
+local tensor = require "daub.tensor"
+
+describe("a latent", function()
+  it("belongs to its seed and number", function()
+    local a = sample.latent(3, 7, 10)
+    assert.are.same({ 1, 10 }, a.shape)
+    assert.are.equal(a:tobytes(), sample.latent(3, 7, 10):tobytes())
+    assert.are_not.equal(a:tobytes(), sample.latent(3, 8, 10):tobytes())
+    assert.are_not.equal(a:tobytes(), sample.latent(4, 7, 10):tobytes())
+  end)
+end)
+
+describe("encoding", function()
+  local noise = tensor.rand({ 64, 192, 3 }, { generator = tensor.generator(1) }) * 2 - 1
+
+  it("gives the best quality under the limit", function()
+    local large = assert(sample.encode(noise, "jpeg"))
+    local small = assert(sample.encode(noise, "jpeg", 8000))
+    assert.is_true(#large > 8000 and #small <= 8000)
+    local pixels = assert(image.decode(small))
+    assert.are.same({ 64, 192, 3 }, pixels.shape)
+  end)
+
+  it("says when nothing fits", function()
+    for _, format in ipairs { "jpeg", "png" } do
+      local bytes, message = sample.encode(noise, format, 100)
+      assert.is_nil(bytes)
+      assert.truthy(message:match("over the limit of 100"))
+    end
+  end)
+end)
+
+describe("daub paint", function()
+  local pictures, folder
+  setup(function()
+    pictures = fixture.pictures(8)
+    folder = system.temporary_directory("daub-paint")
+    local words = fixture.small.dcgan .. " --steps 2"
+    assert.are.equal(0, fixture.train(pictures, folder .. "/run", words))
+  end)
+  teardown(function()
+    fixture.remove(folder)
+    fixture.remove(pictures)
+  end)
+
+  local function paint(out, words)
+    local list = { "paint", folder .. "/run", "--out", folder .. "/" .. out, "--quiet" }
+    for word in words:gmatch("%S+") do list[#list + 1] = word end
+    return fixture.daub(list)
+  end
+  local function read(name) return assert(system.read_file(folder .. "/" .. name)) end
+
+  it("paints the same bytes again, however many and with however many threads", function()
+    assert.are.equal(0, (paint("a", "--count 3 --size 300x100")))
+    assert.are.equal(0, (paint("b", "--count 1 --size 300x100 --threads 1")))
+    assert.are.equal(0, (paint("c", "--count 1 --size 300x100 --seed 2")))
+    local name = "/300x100-seed1-001.jpg"
+    assert.are.equal(read("a" .. name), read("b" .. name))
+    assert.are.equal(read("a" .. name .. ".json"), read("b" .. name .. ".json"))
+    assert.are_not.equal(read("a" .. name), read("a/300x100-seed1-002.jpg"))
+    assert.are_not.equal(read("a" .. name), read("c/300x100-seed2-001.jpg"))
+  end)
+
+  it("writes beside each picture what made it", function()
+    local about = json.decode(read("a/300x100-seed1-002.jpg.json"))
+    assert.are.equal(2, about.index)
+    assert.are.equal(1, about.seed)
+    assert.are.equal(100, #about.latent)
+    assert.are.equal(2, about.step)
+    assert.are.equal(system.realpath(folder .. "/run"), about.run)
+    local checkpoint = folder .. "/run/checkpoints/step-000002.safetensors"
+    assert.are.equal(system.sha256_file(checkpoint), about.checkpoint)
+    assert.are.equal(3, #about.nearest)
+    assert.is_true(about.nearest[1].distance <= about.nearest[2].distance)
+    assert.are.equal(64, #about.nearest[1].sha256)
+  end)
+
+  it("keeps every network's size and limit", function()
+    for name, size in pairs(sizes.networks) do
+      local code, out = paint("all", "--count 1 --for " .. name)
+      assert.are.equal(0, code)
+      local path = out:match("([^\n]+)\n$")
+      local bytes = system.read_file(path)
+      assert.is_true(#bytes <= size.max_bytes)
+      local format, width, height = image.probe(bytes)
+      assert.are.same({ "jpeg", size.width, size.height }, { format, width, height })
+    end
+  end)
+
+  it("paints grids", function()
+    assert.are.equal(0, (paint("grid", "--grid 3x2")))
+    local pixels = assert(image.load(folder .. "/grid/grid-seed1-3x2.png"))
+    assert.are.same({ 2 * 16 + 3 * 2, 3 * 32 + 4 * 2, 3 }, pixels.shape)
+    assert.are.equal(2, #system.list_directory(folder .. "/grid"))
+  end)
+
+  it("refuses what does not go together", function()
+    assert.are.equal(2, (paint("x", "--for x --size 30x10")))
+    local code, _, err = fixture.daub { "paint", folder .. "/none", "--out", folder .. "/x" }
+    assert.are.equal(1, code)
+    assert.truthy(err:match("^daub: paint: .*no run here"))
+  end)
+end)
