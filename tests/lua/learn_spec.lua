@@ -222,6 +222,15 @@ describe("daub train", function()
     assert.is_table(system.stat(folder .. "/one/samples/step-000006.png"))
   end)
 
+  it("has nothing to do when it is done", function()
+    local before = last("one")
+    local code, out = fixture.daub { "train", pictures, "--out", folder .. "/one", "--resume",
+      "--steps", "6", "--quiet" }
+    assert.are.equal(0, code)
+    assert.are.equal(folder .. "/one/samples/step-000006.png\n", out)
+    assert.are.equal(before, last("one"))
+  end)
+
   it("refuses what does not go together, each with one line", function()
     local function refused(out, words, pattern)
       local code, text = train(out, words)

@@ -141,6 +141,11 @@ function Run:latest()
   return tonumber(step), self.path .. "/checkpoints/" .. name:gsub("%s+$", "")
 end
 
+---Where the sample grid of a step lies.
+---@param step integer
+---@return string
+function Run:sample_path(step) return ("%s/samples/step-%06d.png"):format(self.path, step) end
+
 ---The state in the last checkpoint.
 ---@return table|nil state nil when there is none (message nil) or it cannot be read
 ---@return string? message

@@ -30,6 +30,7 @@ local APART = 2 ^ 24 -- numbers between the places of two steps
 ---@class daub.learn.Session
 ---@field step integer the step that is being done, from 1
 ---@field interrupted boolean Ctrl-C ended the loop
+---@field sampled string|nil path of the last sample grid
 local Session = {}
 Session.__index = Session
 
@@ -75,6 +76,7 @@ function M.start(o)
     for name, object in pairs(o.state) do object:load_state(before[name]) end
     daub.set_rng_state(before.random)
     self.done, self.saved = before.step, before.step
+    self.sampled = o.run:sample_path(before.step)
   end
   local loader = { batch = o.batch, seed = o.seed, start = self.done }
   for key, value in pairs(o.loader) do loader[key] = value end
@@ -214,7 +216,7 @@ function Session:save()
   for name, object in pairs(o.state) do state[name] = object:state() end
   local path, message = o.run:save(self.done, state)
   if not path then error("train: " .. message, 0) end
-  local sample = ("%s/samples/step-%06d.png"):format(o.run.path, self.done)
+  local sample = o.run:sample_path(self.done)
   local ok
   ok, message = image.save(sample, grid)
   if not ok then error("train: " .. message, 0) end

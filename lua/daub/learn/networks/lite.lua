@@ -34,7 +34,10 @@ function M.fits(width, height)
     .. "down to a grid of at most 1024 cells, as 96x32 or 192x64"
 end
 
-local function channels(o, level) return math.max(4, math.floor(WIDTHS[level] * o.channels)) end
+-- Multiples of 8, which suit the kernels.
+local function channels(o, level)
+  return math.max(8, 8 * math.floor(WIDTHS[level] * o.channels / 8 + 0.5))
+end
 
 -- He et al. 2015 for what follows a leaky ReLU; {kh, kw, in, out} or {out, in}.
 local function initialise(layer)
