@@ -5,7 +5,6 @@
 #include "conv/picture.h"
 #include "conv/shape.h"
 
-static const char in_nhwc[] = "batch, height, width, channels";
 static const char in_hwio[] = "kernel height, kernel width, channels / groups, filters";
 
 // Options and the sizes that follow from them; c, o, size and kernel are set.
@@ -85,7 +84,7 @@ static daub_status weight_grad(const daub_conv_shape *s, daub_dtype dtype, const
 daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *weight,
                         const daub_array *bias, const daub_conv_options *o) {
     static const char name[] = "conv2d";
-    daub_status status = daub_check_float(name, "x", x, 4, in_nhwc);
+    daub_status status = daub_check_float(name, "x", x, 4, DAUB_NHWC);
     if (status == DAUB_OK) status = daub_check_float(name, "weight", weight, 4, in_hwio);
     if (status == DAUB_OK) status = daub_check_same_dtype(name, x, weight);
     if (status == DAUB_OK && bias) status = daub_check_float(name, "bias", bias, 1, "filters");
@@ -128,7 +127,7 @@ static daub_status check_out(const char *name, const daub_conv_shape *s, const d
 daub_status daub_conv2d_input_grad(daub_array *dx, const daub_array *dy, const daub_array *weight,
                                    int64_t height, int64_t width, const daub_conv_options *o) {
     static const char name[] = "conv2d_input_grad";
-    daub_status status = daub_check_float(name, "dy", dy, 4, in_nhwc);
+    daub_status status = daub_check_float(name, "dy", dy, 4, DAUB_NHWC);
     if (status == DAUB_OK) status = daub_check_float(name, "weight", weight, 4, in_hwio);
     if (status == DAUB_OK) status = daub_check_same_dtype(name, dy, weight);
     if (status != DAUB_OK) return status;
@@ -160,8 +159,8 @@ daub_status daub_conv2d_input_grad(daub_array *dx, const daub_array *dy, const d
 daub_status daub_conv2d_weight_grad(daub_array *dw, const daub_array *x, const daub_array *dy,
                                     int64_t kh, int64_t kw, const daub_conv_options *o) {
     static const char name[] = "conv2d_weight_grad";
-    daub_status status = daub_check_float(name, "x", x, 4, in_nhwc);
-    if (status == DAUB_OK) status = daub_check_float(name, "dy", dy, 4, in_nhwc);
+    daub_status status = daub_check_float(name, "x", x, 4, DAUB_NHWC);
+    if (status == DAUB_OK) status = daub_check_float(name, "dy", dy, 4, DAUB_NHWC);
     if (status == DAUB_OK) status = daub_check_same_dtype(name, x, dy);
     if (status != DAUB_OK) return status;
     if (x->shape[0] != dy->shape[0])

@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 // A pitch of an even number of cache lines would crowd the pixels of a tile into few sets of the
 // cache.
 static int64_t pitch_of(int64_t channels) {
@@ -40,7 +36,7 @@ daub_conv_grid daub_conv_grid_backward(const daub_conv_shape *s) {
     daub_conv_grid g = {.channels = s->og, .source_channels = s->o};
     for (int i = 0; i < 2; i++) {
         int64_t stride = s->stride[i], first = s->padding[i] / stride;
-        int64_t taps = ceil_div(s->kernel[i], stride);
+        int64_t taps = daub_ceil_div(s->kernel[i], stride);
         g.axis[i] = (daub_conv_axis){.source = s->out[i],
                                      .target = s->size[i],
                                      .base = (s->size[i] - 1 + s->padding[i]) / stride - first + 1,
@@ -57,8 +53,8 @@ daub_conv_grid daub_conv_grid_backward(const daub_conv_shape *s) {
 }
 
 void daub_conv_phase_range(const daub_conv_axis *a, int64_t r, int64_t *first, int64_t *end) {
-    *first = a->shift > r ? ceil_div(a->shift - r, a->scale) : 0;
-    int64_t last = a->target - 1 + a->shift - r; // >= 0: r < scale and shift >= 0 …
+    *first = a->shift > r ? daub_ceil_div(a->shift - r, a->scale) : 0;
+    int64_t last = a->target - 1 + a->shift - r;
     *end = last < 0 ? 0 : last / a->scale + 1;
     if (*end > a->base) *end = a->base;
 }
@@ -71,17 +67,17 @@ daub_conv_blocks daub_conv_blocks_make(const daub_conv_grid *g, int64_t n, int64
     int64_t rows = pixels / (width * multiple);
     if (rows >= ay->base) {
         b.pictures = rows / ay->base * multiple;
-        if (b.pictures > n) b.pictures = ceil_div(n, multiple) * multiple;
+        if (b.pictures > n) b.pictures = daub_ceil_div(n, multiple) * multiple;
         rows = ay->base;
     }
     if (rows < 1) rows = 1;
-    b.across = ceil_div(ay->base, rows);
-    b.rows = ceil_div(ay->base, b.across);
-    b.across = ceil_div(ay->base, b.rows);
-    b.count = ceil_div(n, b.pictures) * b.across;
+    b.across = daub_ceil_div(ay->base, rows);
+    b.rows = daub_ceil_div(ay->base, b.across);
+    b.across = daub_ceil_div(ay->base, b.rows);
+    b.count = daub_ceil_div(n, b.pictures) * b.across;
     // An odd number of cache lines, for the sake of groups that go across pictures.
     int64_t grid_rows = (b.rows - 1) * ay->step + ay->taps;
-    b.picture = (ceil_div(grid_rows * g->row, 16) | 1) * 16;
+    b.picture = (daub_ceil_div(grid_rows * g->row, 16) | 1) * 16;
     b.floats = b.pictures * b.picture + 4 * g->axis[1].step * g->pitch + 64;
     return b;
 }

@@ -13,6 +13,10 @@
 #include "conv/shape.h"
 #include "kernel/families/conv.h"
 
+static inline int64_t daub_ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
 typedef struct daub_conv_axis {
     int64_t source, target; // sizes of what is read and written
     int64_t base;           // positions that windows start from

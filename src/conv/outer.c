@@ -42,10 +42,6 @@ typedef struct plan {
     int64_t panel_jobs;
 } plan;
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 // ---- packing a chunk
 // ---------------------------------------------------------------------------------
 
@@ -56,7 +52,7 @@ static void pack_slab(void *context, int64_t index, int worker) {
     const daub_conv_grid *g = &p->grid;
     const daub_conv_axis *ay = &g->axis[0];
     const daub_conv_block *b = &p->block;
-    int64_t rows = (b->y1 - b->y0 - 1) * ay->step + ay->taps, slabs = ceil_div(rows, SLAB);
+    int64_t rows = (b->y1 - b->y0 - 1) * ay->step + ay->taps, slabs = daub_ceil_div(rows, SLAB);
     int64_t count = b->n1 - b->n0, n = index / slabs % count, group = index / slabs / count;
     int64_t row = index % slabs * SLAB, end = row + SLAB < rows ? row + SLAB : rows;
     int64_t y0 = b->y0 * ay->step;
@@ -157,7 +153,7 @@ static cut cut_at(const plan *p, int64_t group, int64_t stretch, int64_t index) 
     const daub_conv_grid *g = &p->grid;
     int64_t per_row = p->stretches / s->kernel[0];
     int64_t ky = stretch / per_row, kx = stretch % per_row;
-    int64_t size = ceil_div(ceil_div(p->stretch, p->cuts), 4) * 4, m0 = index * size;
+    int64_t size = daub_ceil_div(daub_ceil_div(p->stretch, p->cuts), 4) * 4, m0 = index * size;
     int64_t count = p->stretch - m0 < size ? p->stretch - m0 : size;
     return (cut){p->pictures + group * p->blocks.floats + ky * g->row + kx * g->pitch + m0,
                  p->dw + (stretch * p->stretch + m0) * s->o + group * s->og, count};
@@ -232,10 +228,10 @@ static void choose_chunks(plan *p) {
     bool together = g->pitch == g->channels;
     p->stretches = s->kernel[0] * (together ? 1 : s->kernel[1]);
     p->stretch = s->cg * (together ? s->kernel[1] : 1);
-    p->cuts = ceil_div(p->stretch, ROWS);
-    int64_t size = ceil_div(ceil_div(p->stretch, p->cuts), 4) * 4;
-    p->cuts = ceil_div(p->stretch, size);
-    p->panel_jobs = ceil_div(daub_conv_panels(s->og), PANELS);
+    p->cuts = daub_ceil_div(p->stretch, ROWS);
+    int64_t size = daub_ceil_div(daub_ceil_div(p->stretch, p->cuts), 4) * 4;
+    p->cuts = daub_ceil_div(p->stretch, size);
+    p->panel_jobs = daub_ceil_div(daub_conv_panels(s->og), PANELS);
 }
 
 static daub_status allocate(plan *p) {
@@ -256,7 +252,7 @@ static daub_status run_chunk(plan *p, int64_t index) {
     p->block = daub_conv_block_at(&p->grid, &p->blocks, s->n, index);
     p->first = index == 0;
     int64_t rows = p->block.y1 - p->block.y0, count = p->block.n1 - p->block.n0;
-    int64_t slabs = ceil_div((rows - 1) * ay->step + ay->taps, SLAB);
+    int64_t slabs = daub_ceil_div((rows - 1) * ay->step + ay->taps, SLAB);
     p->pixels = count * rows * s->out[1];
     list_runs(p);
     daub_status status = daub_pool_run(pack_slab, p, s->groups * count * slabs);

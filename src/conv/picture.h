@@ -8,6 +8,9 @@
 // Largest size of one axis: keeps all products of sizes within range.
 #define DAUB_CONV_LIMIT ((int64_t)1 << 24)
 
+// The sizes of a batch of pictures in words, for messages.
+#define DAUB_NHWC "batch, height, width, channels"
+
 typedef struct daub_shape_text {
     char s[160];
 } daub_shape_text;

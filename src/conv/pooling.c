@@ -9,8 +9,6 @@
 #include "base/pool.h"
 #include "conv/picture.h"
 
-static const char in_nhwc[] = "batch, height, width, channels";
-
 // The window of each output position along one axis, clipped to the picture.
 typedef struct window {
     int64_t start, end;
@@ -127,7 +125,7 @@ static daub_status adaptive_windows(const char *name, pooling *p) {
 }
 
 static daub_status begin(const char *name, const char *what, pooling *p, const daub_array *from) {
-    daub_status status = daub_check_float(name, what, from, 4, in_nhwc);
+    daub_status status = daub_check_float(name, what, from, 4, DAUB_NHWC);
     if (status != DAUB_OK) return status;
     *p = (pooling){.n = from->shape[0], .c = from->shape[3], .from = from->data};
     return DAUB_OK;
@@ -236,7 +234,7 @@ daub_status daub_max_pool2d(daub_array *y, daub_array *index, const daub_array *
 static daub_status take_places(const char *name, pooling *p, const daub_array *index) {
     if (index->dtype != DAUB_I64 || index->ndim != 4 || !daub_array_is_contiguous(index))
         return daub_fail(DAUB_INVALID, "%s: index must be a contiguous i64 array of shape (%s)",
-                         name, in_nhwc);
+                         name, DAUB_NHWC);
     if (index->shape[0] != p->n || index->shape[3] != p->c)
         return daub_fail(DAUB_INVALID, "%s: index %s is not for %lld pictures of %lld channels",
                          name, daub_shape_show(index).s, (long long)p->n, (long long)p->c);

@@ -100,7 +100,7 @@ static daub_status produce(daub_array *out, daub_dtype dtype, resampling *r, con
 daub_status daub_upsample(daub_array *y, const daub_array *x, int64_t oh, int64_t ow,
                           daub_resampling how) {
     static const char name[] = "upsample";
-    daub_status status = daub_check_float(name, "x", x, 4, "batch, height, width, channels");
+    daub_status status = daub_check_float(name, "x", x, 4, DAUB_NHWC);
     if (status != DAUB_OK) return status;
     resampling r = {.n = x->shape[0],
                     .c = x->shape[3],
@@ -115,7 +115,7 @@ daub_status daub_upsample(daub_array *y, const daub_array *x, int64_t oh, int64_
 daub_status daub_upsample_grad(daub_array *dx, const daub_array *dy, int64_t height, int64_t width,
                                daub_resampling how) {
     static const char name[] = "upsample_grad";
-    daub_status status = daub_check_float(name, "dy", dy, 4, "batch, height, width, channels");
+    daub_status status = daub_check_float(name, "dy", dy, 4, DAUB_NHWC);
     if (status != DAUB_OK) return status;
     resampling r = {.n = dy->shape[0],
                     .c = dy->shape[3],

@@ -51,10 +51,6 @@ typedef struct plan {
 // ---- the plan
 // --------------------------------------------------------------------------------------
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t phases_of(const plan *p) {
     return p->merged ? 1 : p->grid.axis[0].scale * p->grid.axis[1].scale;
 }
@@ -123,18 +119,18 @@ static daub_status make_phases(plan *p) {
 // Results that one base position gives along an axis, at most as many base positions as there are.
 static int64_t lanes(const plan *p, int axis) {
     const daub_conv_axis *a = &p->grid.axis[axis];
-    return p->merged ? a->base : ceil_div(a->target, a->scale);
+    return p->merged ? a->base : daub_ceil_div(a->target, a->scale);
 }
 
 static void choose_blocks(plan *p) {
     int64_t group = p->kernels->group, n = p->s->n, width = lanes(p, 1);
     // Share of the kernels' rows that are wanted, going along x and across pictures.
-    double along = (double)width / (double)(ceil_div(width, group) * group);
-    double over = (double)n / (double)(ceil_div(n, group) * group);
+    double along = (double)width / (double)(daub_ceil_div(width, group) * group);
+    double over = (double)n / (double)(daub_ceil_div(n, group) * group);
     p->across = over > along;
     p->blocks = daub_conv_blocks_make(&p->grid, n, PIXELS, p->across ? group : 1);
     int64_t jobs = p->blocks.count * p->s->groups, panels = daub_conv_panels(p->columns);
-    p->splits = ceil_div(JOBS * daub_pool_threads(), jobs);
+    p->splits = daub_ceil_div(JOBS * daub_pool_threads(), jobs);
     if (p->splits > panels) p->splits = panels;
 }
 
@@ -231,8 +227,8 @@ typedef struct job {
 
 static int64_t max_groups(const plan *p) {
     int64_t group = p->kernels->group, width = p->grid.axis[1].base;
-    if (p->across) return ceil_div(p->blocks.pictures, group) * p->blocks.rows * width;
-    return p->blocks.pictures * p->blocks.rows * ceil_div(width, group);
+    if (p->across) return daub_ceil_div(p->blocks.pictures, group) * p->blocks.rows * width;
+    return p->blocks.pictures * p->blocks.rows * daub_ceil_div(width, group);
 }
 
 static size_t lists_bytes(const plan *p) {
