@@ -53,6 +53,10 @@ end
 local function operand(op, x, other)
   if is_tensor(other) then
     if other.dtype == x.dtype then return other.array end
+    if other:is_floating_point() and not x:is_floating_point() then
+      options.misuse(("%s: %s cannot change %s in place (convert it with x:to)"):format(op,
+        other.dtype, x.dtype))
+    end
     return A.cast(other.array, x.dtype)
   end
   if type(other) ~= "number" then
