@@ -18,7 +18,7 @@ local o = cli.parse(arg, {
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N instead" },
     { "size", type = "size", value = "WxH",
       help = "size to train at (default: 192x64; demo: 96x32)" },
-    { "recipe", type = "string", value = "NAME", help = "networks, as for train (demo: lite)" },
+    { "recipe", type = "string", value = "NAME", help = "networks, as for train" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true, help = "as for train" },
     { "for", type = "string", value = "NETWORK", default = "x",
       help = "whose size to paint, as for paint" },
@@ -81,15 +81,20 @@ if system.read_file(folder .. "/collected.json", 2 ^ 20) ~= asked then
   must(system.write_file(folder .. "/collected.json", asked))
 end
 
--- 2. The run.
-local size = o.size or (is_demo and { width = 96, height = 32 }) or { width = 192, height = 64 }
-local training = { covers, "--out", run, "--resume", "--size", size.width .. "x" .. size.height }
-for _, pair in ipairs(o.set) do
+-- 2. The run. One that was begun keeps its options; a new demo is made to learn in a few minutes.
+local training, settings = { covers, "--out", run, "--resume" }, {}
+local small = is_demo and not o.recipe and not system.stat(run .. "/run.json")
+if small then settings.batch, settings.ngf, settings.ndf = 16, 32, 32 end
+for _, pair in ipairs(o.set) do settings[pair.key] = pair.value end
+for key, value in pairs(settings) do
   training[#training + 1] = "--set"
-  training[#training + 1] = pair.key .. "=" .. pair.value
+  training[#training + 1] = key .. "=" .. value
 end
-stage("train", training, { steps = o.steps, seed = o.seed,
-  recipe = o.recipe or (is_demo and "lite") or nil,
+if o.size or small then
+  training[#training + 1] = "--size"
+  training[#training + 1] = o.size and ("%dx%d"):format(o.size.width, o.size.height) or "96x32"
+end
+stage("train", training, { steps = o.steps, seed = o.given.seed and o.seed, recipe = o.recipe,
   minutes = not o.steps and (o.minutes or (is_demo and 7) or 60) or nil })
 
 -- 3. The paintings.

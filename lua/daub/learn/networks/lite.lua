@@ -39,12 +39,9 @@ local function channels(o, level)
   return math.max(8, 8 * math.floor(WIDTHS[level] * o.channels / 8 + 0.5))
 end
 
--- He et al. 2015 for what follows a leaky ReLU; {kh, kw, in, out} or {out, in}.
+-- N(0, 0.02), as the DCGAN: under normalisation small weights learn fast.
 local function initialise(layer)
-  if layer.weight and #layer.weight.shape > 1 and not layer.initialised then
-    nn.init.kaiming_normal_(layer.weight, { a = 0.2 })
-    if layer.bias then nn.init.zeros_(layer.bias) end
-  end
+  if layer.weight and #layer.weight.shape > 1 then nn.init.normal_(layer.weight, 0, 0.02) end
 end
 
 -- Doubling by nearest neighbour and a 3x3 convolution as one: a transposed 4x4 convolution whose
@@ -52,8 +49,6 @@ end
 local DoublingConv = nn.class "DoublingConv"
 function DoublingConv:init(from, to)
   self.weight = nn.Parameter(tensor.empty { 3, 3, to, from })
-  self.initialised = true
-  nn.init.normal_(self.weight, 0, math.sqrt(2 / (1.04 * 9 * from)))
 end
 function DoublingConv:forward(x)
   local w, none = self.weight, { 0, 0 }
@@ -92,10 +87,8 @@ function M.generator(o)
     if level <= 3 then add(conv(to, to, 3), nn.BatchNorm2d(to), nn.LeakyReLU(0.2)) end
     c = to
   end
-  local rgb = nn.Conv2d(c, 3, 3, { padding = 1 })
-  local network = nn.Sequential { nn.Sequential(layers), rgb, nn.Tanh() }:apply(initialise)
-  require("daub.autograd").no_grad(function() rgb.weight:mul_(0.5) end)
-  return network
+  add(nn.Conv2d(c, 3, 3, { padding = 1 }), nn.Tanh())
+  return nn.Sequential(layers):apply(initialise)
 end
 
 ---{N, height, width, 3} -> {N, 1}: the logit of being real
