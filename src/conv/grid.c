@@ -66,8 +66,10 @@ daub_conv_blocks daub_conv_blocks_make(const daub_conv_grid *g, int64_t n, int64
     daub_conv_blocks b = {.pictures = multiple};
     int64_t rows = pixels / (width * multiple);
     if (rows >= ay->base) {
-        b.pictures = rows / ay->base * multiple;
-        if (b.pictures > n) b.pictures = daub_ceil_div(n, multiple) * multiple;
+        // As many blocks as that takes, of equal size.
+        int64_t units = daub_ceil_div(n, multiple), most = rows / ay->base;
+        int64_t blocks = daub_ceil_div(units, most);
+        b.pictures = daub_ceil_div(units, blocks) * multiple;
         rows = ay->base;
     }
     if (rows < 1) rows = 1;
