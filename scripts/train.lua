@@ -13,7 +13,8 @@ local o = cli.parse(arg, {
     { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
-      help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, latent, ngf, ndf" },
+      help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, latent; dcgan: ngf, ndf; "
+        .. "lite: channels" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
@@ -45,6 +46,7 @@ if system.stat(o.collection .. "/collection.db") then
 else
   pictures = must(data.folder(o.collection))
 end
+must(#pictures > 0, o.collection .. ": no pictures to learn from (collect some first)")
 local run = must(plan.run(o))
 local options, s = run.options, run.options.settings
 local packed = { width = options.size.width, height = options.size.height,

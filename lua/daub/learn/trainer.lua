@@ -146,7 +146,7 @@ function Session:write_log()
   if steps == 0 then return end
   local pace = (now - self.logged.time) / steps
   local entry = { step = self.done, images = self.done * self.o.batch, seconds = self:seconds(),
-    seconds_per_step = pace }
+    seconds_per_step = pace, peak_rss = system.memory().peak_rss }
   for _, name in ipairs(sorted_keys(self.sums)) do entry[name] = self.sums[name] / steps end
   self.o.run:log(entry)
   entry.event = "step"
