@@ -87,7 +87,7 @@ report:done()
 -- 4. Say what is there now.
 local counts = covers:counts()
 if counts and counts.people > 0 then
-  for _, line in ipairs(report_lines.lines(covers, sources[1].noun)) do report:say(line) end
+  for _, line in ipairs(report_lines.lines(covers)) do report:say(line) end
 end
 report:event({ event = "done", people = counts and counts.people,
   pictures = counts and counts.pictures, skipped = counts and counts.skipped,

@@ -236,6 +236,7 @@ describe("a source's name", function()
     refused("mastodon:alice@host/x", "expected USER@HOST")
     refused("folder:/nowhere/at/all", "no such folder")
     refused("urls:/nowhere/at/all", "no such file")
+    refused("folder:/tmp", "folder: has no server", { api = "http://one.test" })
     refused("bluesky:alice.test", "not an http or https address", { api = "ftp://one.test" })
   end)
 

@@ -58,7 +58,8 @@ describe("a contact sheet", function()
       for _, grey in ipairs { true, false } do
         -- a shade with a faint pattern of its own, so that no two look alike
         local noise = array.cast(support.patches(10 * i + (grey and 1 or 0)), "f32")
-        local tint = array.from({ 30 * i, grey and 30 * i or 0, grey and 30 * i or 0 }, { 3 }, "f32")
+        local rest = grey and 30 * i or 0
+        local tint = array.from({ 30 * i, rest, rest }, { 3 }, "f32")
         if grey then noise = array.narrow(noise, 3, 1, 1) end
         local shade = array.binary("add", array.binary("mul", noise, 0.15), tint)
         support.write(("%s/%d%s.png"):format(folder, i, tostring(grey)),

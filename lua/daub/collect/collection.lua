@@ -65,6 +65,7 @@ end
 
 function Collection:close()
   if not self.store then return end
+  if self.lock then self.store:rest() end
   self.store:close()
   self.store = nil
   if self.lock then self.lock:close() end
@@ -130,6 +131,16 @@ function Collection:people(sha256)
     end
     return list
   end)
+end
+
+-- Where its people come from: "bluesky", "folder" …
+---@return string[]
+function Collection:networks()
+  local list = {}
+  for row in self.store:rows("select distinct network from people order by network") do
+    list[#list + 1] = row.network
+  end
+  return list
 end
 
 ---@class daub.CollectionCounts

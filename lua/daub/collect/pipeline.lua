@@ -7,6 +7,7 @@
 local image = require "daub.core.image"
 local judge = require "daub.collect.judge"
 local progress = require "daub.progress"
+local store = require "daub.collect.store"
 local system = require "daub.core.system"
 
 local M = {}
@@ -105,7 +106,7 @@ local function keep(self, cover, pixels, info)
   local path = self.collection:file(sha256, info.format)
   local ok, message = system.make_directory(path:match("^(.*)/"))
   if ok then ok, message = system.rename(cover.file, path) end
-  if not ok then error(message, 0) end
+  if not ok then store.fail(message) end
   cover.file = nil
   self.intake:keep(cover.id, picture, cover)
   self.kept = self.kept + 1
@@ -153,7 +154,7 @@ local function copy(self, cover)
   if not bytes then return fail(self, cover, message) end
   local file, why = io.open(cover.file, "wb")
   if not file or not file:write(bytes) or not file:close() then
-    error(("%s: %s"):format(cover.file, why or "cannot be written (is the disk full?)"), 0)
+    store.fail(why or cover.file .. ": cannot be written (is the disk full?)")
   end
   cover.sha256 = system.sha256(bytes)
   start_decoding(self, cover)
@@ -197,6 +198,8 @@ function Pipeline:arrived(result)
     finish(self, cover, { event = "unchanged" })
   elseif status == 404 or status == 410 or status == 400 then
     skip(self, cover, "gone", ("the server answered %d"):format(status))
+  elseif result.code == "io" then
+    store.fail(result.error) -- ours, not the server's: the disk is full or the folder gone
   elseif unusable[result.code] then
     skip(self, cover, unusable[result.code], result.error)
   elseif result.error or status ~= 200 then

@@ -22,15 +22,27 @@ local function examples(collection)
   return first
 end
 
+local nouns = { folder = "files", urls = "addresses" }
+
+-- What the collection's people are: "people", "files", "addresses", or "entries" of several kinds.
+local function noun_of(collection)
+  local noun
+  for _, network in ipairs(collection:networks()) do
+    local kind = nouns[network] or "people"
+    if noun and noun ~= kind then return "entries" end
+    noun = kind
+  end
+  return noun or "people"
+end
+
 -- Lines to print.
 ---@param collection daub.Collection
----@param noun string  "people", "files" …
 ---@return string[]|nil lines, string? message, string? code
-function M.lines(collection, noun)
+function M.lines(collection)
   local counts, message, code = collection:counts()
   if not counts then return nil, message, code end
   local lines = { ("%s: %s from %d %s"):format(collection.path,
-    progress.count(counts.pictures, "picture"), counts.people, noun) }
+    progress.count(counts.pictures, "picture"), counts.people, noun_of(collection)) }
   local first = examples(collection)
   for _, reason in ipairs(order) do
     local n = counts.skipped[reason]

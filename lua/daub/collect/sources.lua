@@ -38,7 +38,9 @@ function M.parse(spec, o)
     return nil, ("%s: unknown network %s (supported: %s)"):format(spec, network, M.known), "usage"
   end
   local api = o.api
-  if api then
+  if api and (network == "folder" or network == "urls") then
+    return nil, ("--api %s: %s: has no server"):format(api, network), "usage"
+  elseif api then
     api = api:gsub("/+$", "")
     if not api:match("^https?://[^/%s]+[^%s]*$") then
       return nil, ("--api %s: not an http or https address"):format(o.api), "usage"

@@ -57,6 +57,10 @@ function Store:exec(sql) return M.must(self.db:exec(sql)) end
 function Store:last_id() return self.db:last_id() end
 function Store:close() self.db:close() end
 
+-- Folds the journal into the one file, which can then be read where nothing can be written. Others
+-- that read just now may prevent it, which does no harm.
+function Store:rest() self.db:exec("pragma journal_mode = delete") end
+
 -- Runs f as one unit: all of it is in the database afterwards, or nothing.
 function Store:transaction(f)
   self:exec("begin immediate")

@@ -45,10 +45,10 @@ function M.listings(who)
   return { who }
 end
 
--- The value when it is a non-empty string: what a server sends may be of any type.
+-- The value when it is a string of sane length: what a server sends may be anything.
 ---@return string|nil
 function M.text(value)
-  if type(value) == "string" and value ~= "" then return value end
+  if type(value) == "string" and value ~= "" and #value <= 8192 then return value end
 end
 
 -- "https://host:port" of an address, in lower case; nil for anything but http and https.
