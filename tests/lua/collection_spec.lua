@@ -103,7 +103,7 @@ describe("collecting addresses from a file", function()
 
   it("tries again what could not be had", function()
     local network = support.network("mastodon")
-    network:fault({ match = "0008", kind = "500", times = 99 })
+    network:fault({ match = "0008", kind = "403", times = 99 })
     local folder = support.folder()
     support.write(folder .. "/list", network.url .. "/headers/0008.png\n")
     local _, counts = support.collect(folder .. "/c", "urls:" .. folder .. "/list")
