@@ -143,7 +143,8 @@ static void print_field(lua_State *L, const char *prefix, const char *field) {
 static bool says_interrupted(const char *message) {
     static const char word[] = "interrupted";
     size_t length = strcspn(message, "\n"), size = sizeof word - 1;
-    return length >= size && !memcmp(message + length - size, word, size);
+    if (length >= size && !memcmp(message + length - size, word, size)) return true;
+    return !strcmp(message, "error in error handling"); // it struck a handler written in Lua
 }
 
 // A line of progress that stands on the terminal is ended before the error is printed.

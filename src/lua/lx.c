@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "lua/lx_interrupt.h"
 
 void lx_check(lua_State *L, daub_status status) {
     if (status == DAUB_OK) return;
@@ -14,6 +15,7 @@ void lx_check(lua_State *L, daub_status status) {
             lua_call(L, 1, 0); // raises
         }
     }
+    if (status == DAUB_INTERRUPTED) lx_interrupt_raising(L);
     luaL_error(L, "%s", daub_error_message());
 }
 

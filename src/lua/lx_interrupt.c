@@ -23,24 +23,34 @@ static int holds; // of base/interrupt.h, those made by scripts
 static atomic_bool raised_once, keep_alive, no_reader;
 static atomic_llong last_press; // milliseconds
 
+static void arm(lua_State *L);
+
 static void hook(lua_State *L, lua_Debug *ar) {
     (void)ar;
     if (!daub_interrupt_raised()) {
         lua_sethook(L, NULL, 0, 0);
         return;
     }
-    // Compiled code does not look at hooks.
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
-    if (atomic_exchange(&raised_once, true))
-        lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+    if (atomic_load(&raised_once))
+        arm(L);
     else
-        lua_sethook(L, hook, LUA_MASKCOUNT, GRACE);
+        lx_interrupt_raising(L);
     luaL_error(L, "interrupted");
 }
 
+// The first time calls are looked at too, as compiled code may do nothing else that shows. Later
+// they are not, or the C function that handles the error would be struck.
 static void arm(lua_State *L) {
-    lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    int calls = atomic_load(&raised_once) ? 0 : LUA_MASKCALL | LUA_MASKRET;
+    lua_sethook(L, hook, calls | LUA_MASKCOUNT, 1);
+}
+
+void lx_interrupt_raising(lua_State *L) {
+    if (atomic_exchange(&raised_once, true)) return;
+    // Compiled code does not look at hooks.
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
+    lua_sethook(L, hook, LUA_MASKCOUNT, GRACE);
 }
 
 int lx_interrupt_holds(void) {

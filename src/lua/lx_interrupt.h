@@ -15,6 +15,9 @@
 // Installs the signal handlers; L is the main state and this thread the one that runs it.
 void lx_interrupt_install(lua_State *L);
 
+// To be called before an "interrupted" error of a C function: it counts as the first error.
+void lx_interrupt_raising(lua_State *L);
+
 // How often scripts hold interrupts now: set to `holds`; returns what it was. With 0 a pending
 // interrupt is raised at the next instruction.
 int lx_interrupt_set_holds(lua_State *L, int holds);

@@ -204,6 +204,16 @@ describe("Ctrl-C", function()
     assert.are.equal("daub: interrupted\n", r.err)
   end)
 
+  it("ends work of the engine, whoever handles the error", function()
+    local work = "local tensor = require 'daub.tensor' local x = tensor.zeros{300, 300} print 'ready' "
+    for _, body in ipairs { "while true do x = x + 1 end", "while true do x:matmul(x) end",
+      "assert(xpcall(function() while true do x = x + 1 end end, debug.traceback))",
+      "while true do xpcall(function() x = x + 1 end, function(m) return m:upper() end) end" } do
+      local r = interrupt(work .. body, { "int" })
+      assert.are.equal(130, r.code, r.err)
+    end
+  end)
+
   it("ends a loop in plain Lua", function()
     local r = interrupt("jit.off() print 'ready' while true do end", { "int" })
     assert.are.equal(130, r.code)
