@@ -205,7 +205,7 @@ describe("Ctrl-C", function()
   end)
 
   it("ends work of the engine, whoever handles the error", function()
-    local work = "local tensor = require 'daub.tensor' local x = tensor.zeros{300, 300} print 'ready' "
+    local work = "x = require('daub.tensor').zeros{300, 300} print 'ready' "
     for _, body in ipairs { "while true do x = x + 1 end", "while true do x:matmul(x) end",
       "assert(xpcall(function() while true do x = x + 1 end end, debug.traceback))",
       "while true do xpcall(function() x = x + 1 end, function(m) return m:upper() end) end" } do
