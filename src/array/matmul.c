@@ -5,8 +5,9 @@
 #include "array/ops.h"
 #include "base/pool.h"
 
-// Rows of the result a job makes: fixed, so that sums are the same for any number of threads.
-enum { ROW_BLOCK = 128, SMALL_WORK = 65536 };
+// Rows of the result a job makes, or columns when there are few rows: fixed, so that sums are the
+// same for any number of threads.
+enum { ROW_BLOCK = 128, COLUMN_BLOCK = 1024, SMALL_WORK = 65536 };
 
 typedef struct matrix {
     const char *data;
@@ -16,14 +17,15 @@ typedef struct matrix {
 
 typedef struct product {
     daub_dtype dtype;
-    int64_t m, n, k, blocks, block_rows;
+    int64_t m, n, k;
+    int64_t block_rows, block_columns, row_blocks, column_blocks;
     matrix a, b;
     char *out;
     int ndim; // batch dimensions
     int64_t shape[DAUB_MAX_DIMS], a_stride[DAUB_MAX_DIMS], b_stride[DAUB_MAX_DIMS]; // bytes
 } product;
 
-// Describes the last two dimensions; false when neither rows nor columns are contiguous.
+// Describes the last two dimensions; false when BLAS cannot read them where they are.
 static bool as_matrix(matrix *m, const daub_array *a, bool transpose) {
     int r = a->ndim - 2, c = a->ndim - 1;
     int64_t rows = a->shape[r], columns = a->shape[c];
@@ -38,33 +40,35 @@ static bool as_matrix(matrix *m, const daub_array *a, bool transpose) {
         return false;
     }
     if (m->leading < 1) m->leading = 1;
-    return true;
+    return m->leading <= INT32_MAX; // what BLAS can count
 }
 
 static void job(void *context, int64_t index, int worker) {
     (void)worker;
     const product *p = context;
-    int64_t batch = index / p->blocks, row = index % p->blocks * p->block_rows;
+    int64_t column = index % p->column_blocks * p->block_columns, at = index / p->column_blocks;
+    int64_t row = at % p->row_blocks * p->block_rows, batch = at / p->row_blocks;
     int64_t rows = p->m - row < p->block_rows ? p->m - row : p->block_rows;
-    int64_t size = (int64_t)daub_dtype_size(p->dtype), at = batch;
-    const char *a = p->a.data, *b = p->b.data;
+    int64_t columns = p->n - column < p->block_columns ? p->n - column : p->block_columns;
+    int64_t size = (int64_t)daub_dtype_size(p->dtype);
+    char *out = p->out + ((batch * p->m + row) * p->n + column) * size;
+    const char *a = p->a.data + row * (p->a.transposed ? 1 : p->a.leading) * size;
+    const char *b = p->b.data + column * (p->b.transposed ? p->b.leading : 1) * size;
     for (int d = p->ndim - 1; d >= 0; d--) {
-        a += at % p->shape[d] * p->a_stride[d];
-        b += at % p->shape[d] * p->b_stride[d];
-        at /= p->shape[d];
+        a += batch % p->shape[d] * p->a_stride[d];
+        b += batch % p->shape[d] * p->b_stride[d];
+        batch /= p->shape[d];
     }
-    a += row * (p->a.transposed ? 1 : p->a.leading) * size;
-    char *out = p->out + (batch * p->m + row) * p->n * size;
     enum CBLAS_TRANSPOSE ta = p->a.transposed ? CblasTrans : CblasNoTrans;
     enum CBLAS_TRANSPOSE tb = p->b.transposed ? CblasTrans : CblasNoTrans;
-    blasint m = (blasint)rows, n = (blasint)p->n, k = (blasint)p->k;
-    blasint lda = (blasint)p->a.leading, ldb = (blasint)p->b.leading;
+    blasint m = (blasint)rows, n = (blasint)columns, k = (blasint)p->k;
+    blasint lda = (blasint)p->a.leading, ldb = (blasint)p->b.leading, ldc = (blasint)p->n;
     if (p->dtype == DAUB_F32)
         cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, (const float *)a, lda, (const float *)b, ldb,
-                    0, (float *)out, n);
+                    0, (float *)out, ldc);
     else
         cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, (const double *)a, lda, (const double *)b,
-                    ldb, 0, (double *)out, n);
+                    ldb, 0, (double *)out, ldc);
 }
 
 static daub_status mismatch(const daub_array *a, const daub_array *b, bool ta, bool tb) {
@@ -142,11 +146,14 @@ static daub_status multiply(product *p, const daub_array *out) {
     }
     join_batches(p);
     for (int d = 0; d < p->ndim; d++) batches *= p->shape[d];
-    p->block_rows = p->m * p->n * p->k <= SMALL_WORK ? p->m : ROW_BLOCK;
-    p->blocks = (p->m + p->block_rows - 1) / p->block_rows;
+    bool small = p->m * p->n <= SMALL_WORK / p->k;
+    p->block_rows = small ? p->m : ROW_BLOCK;
+    p->block_columns = small || p->m > ROW_BLOCK ? p->n : COLUMN_BLOCK;
+    p->row_blocks = (p->m + p->block_rows - 1) / p->block_rows;
+    p->column_blocks = (p->n + p->block_columns - 1) / p->block_columns;
     p->out = out->data;
     openblas_set_num_threads(1);
-    return daub_pool_run(job, p, batches * p->blocks);
+    return daub_pool_run(job, p, batches * p->row_blocks * p->column_blocks);
 }
 
 daub_status daub_array_matmul(daub_array *out, const daub_array *a, const daub_array *b, bool ta,

@@ -13,7 +13,7 @@ daub_dtype lx_check_dtype(lua_State *L, int index, daub_dtype fallback) {
     const char *name = luaL_checkstring(L, index);
     daub_dtype dtype = fallback;
     if (!daub_dtype_parse(name, &dtype))
-        luaL_error(L, "unknown dtype '%s' (f32, f64, bf16, u8, i32, i64)", name);
+        lx_misuse(L, "unknown dtype '%s' (f32, f64, bf16, u8, i32, i64)", name);
     return dtype;
 }
 
@@ -22,8 +22,8 @@ int lx_check_dim(lua_State *L, int index, const daub_array *a) {
     int64_t dim = lx_check_int64(L, index);
     if (dim < 0) dim += a->ndim + 1;
     if (dim < 1 || dim > a->ndim)
-        luaL_error(L, "no dimension %d in shape %s", (int)lua_tointeger(L, index),
-                   daub_shape_string(text, a->ndim, a->shape));
+        lx_misuse(L, "no dimension %d in shape %s", (int)lua_tointeger(L, index),
+                  daub_shape_string(text, a->ndim, a->shape));
     return (int)dim - 1;
 }
 
@@ -89,15 +89,15 @@ static int array_arange(lua_State *L) {
     daub_dtype dtype = lx_check_dtype(L, 4, DAUB_F32);
     double count = ceil((past - start) / step);
     if (step == 0 || !(count <= 0x1p40))
-        return luaL_error(L, "arange: no series from %f to below %f in steps of %f", start, past,
-                          step);
+        return lx_misuse(L, "arange: no series from %f to below %f in steps of %f", start, past,
+                         step);
     return push_series(L, start, step, count > 0 ? (int64_t)count : 0, dtype);
 }
 
 static int array_linspace(lua_State *L) {
     double first = luaL_checknumber(L, 1), last = luaL_checknumber(L, 2);
     int64_t n = lx_check_int64(L, 3);
-    if (n < 1) return luaL_error(L, "linspace: count is %d; at least 1 expected", (int)n);
+    if (n < 1) return lx_misuse(L, "linspace: count is %d; at least 1 expected", (int)n);
     return push_series(L, first, n > 1 ? (last - first) / (double)(n - 1) : 0, n,
                        lx_check_dtype(L, 4, DAUB_F32));
 }
@@ -116,16 +116,16 @@ static int array_from(lua_State *L) {
     daub_array *out = lx_push_array(L);
     lx_check(L, daub_array_create(out, dtype, ndim, shape));
     if (daub_array_numel(out) != count)
-        return luaL_error(L, "from: %d values do not fill shape %s", (int)count,
-                          daub_shape_string(text, ndim, shape));
+        return lx_misuse(L, "from: %d values do not fill shape %s", (int)count,
+                         daub_shape_string(text, ndim, shape));
     char *p = out->data;
     for (int64_t i = 0; i < count; i++, p += daub_dtype_size(dtype)) {
         daub_cell cell;
         daub_array number;
         lua_rawgeti(L, 1, (int)i + 1);
         if (!lua_isnumber(L, -1))
-            return luaL_error(L, "from: value %d is a %s; number expected", (int)i + 1,
-                              luaL_typename(L, -1));
+            return lx_misuse(L, "from: value %d is a %s; number expected", (int)i + 1,
+                             luaL_typename(L, -1));
         lx_check(L, daub_array_number(&number, &cell, dtype, lua_tonumber(L, -1)));
         memcpy(p, &cell, daub_dtype_size(dtype));
         lua_pop(L, 1);
@@ -144,8 +144,8 @@ static int array_from_string(lua_State *L) {
     daub_array *out = lx_push_array(L);
     lx_check(L, daub_array_create(out, dtype, ndim, shape));
     if (daub_array_storage_bytes(out) != (int64_t)length)
-        return luaL_error(L, "from_string: %d bytes do not fill %s %s", (int)length,
-                          daub_dtype_name(out->dtype), daub_shape_string(text, ndim, shape));
+        return lx_misuse(L, "from_string: %d bytes do not fill %s %s", (int)length,
+                         daub_dtype_name(out->dtype), daub_shape_string(text, ndim, shape));
     memcpy(out->data, bytes, length);
     lx_account(L, out);
     return 1;
@@ -190,8 +190,8 @@ static int array_item(lua_State *L) {
     char text[DAUB_SHAPE_TEXT];
     daub_array *a = lx_check_array(L, 1);
     if (daub_array_numel(a) != 1)
-        return luaL_error(L, "item: shape %s has not one element",
-                          daub_shape_string(text, a->ndim, a->shape));
+        return lx_misuse(L, "item: shape %s has not one element",
+                         daub_shape_string(text, a->ndim, a->shape));
     lua_pushnumber(L, daub_array_element(a, 0));
     return 1;
 }
@@ -206,7 +206,7 @@ static daub_array *push_contiguous(lua_State *L, const daub_array *a) {
 static int array_totable(lua_State *L) {
     daub_array *a = push_contiguous(L, lx_check_array(L, 1));
     int64_t n = daub_array_numel(a);
-    if (n > INT32_MAX) return luaL_error(L, "totable: too many elements for a table");
+    if (n > INT32_MAX) return lx_misuse(L, "totable: too many elements for a table");
     lua_createtable(L, (int)n, 0);
     for (int64_t i = 0; i < n; i++) {
         lua_pushnumber(L, daub_array_element(a, i));
@@ -218,7 +218,7 @@ static int array_totable(lua_State *L) {
 static int array_tostring(lua_State *L) {
     daub_array *a = push_contiguous(L, lx_check_array(L, 1));
     size_t bytes = (size_t)daub_array_numel(a) * daub_dtype_size(a->dtype);
-    if (bytes > INT32_MAX) return luaL_error(L, "tostring: too many bytes for a string");
+    if (bytes > INT32_MAX) return lx_misuse(L, "tostring: too many bytes for a string");
     lua_pushlstring(L, a->data, bytes);
     return 1;
 }

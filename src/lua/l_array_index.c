@@ -7,7 +7,7 @@ static int array_concat(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     int count = (int)lua_objlen(L, 1);
     if (count < 1 || count > MOST)
-        return luaL_error(L, "concat: %d arrays (1 to %d expected)", count, (int)MOST);
+        return lx_misuse(L, "concat: %d arrays (1 to %d expected)", count, (int)MOST);
     const daub_array **arrays = lua_newuserdata(L, (size_t)count * sizeof *arrays);
     for (int i = 0; i < count; i++) {
         lua_rawgeti(L, 1, i + 1);
@@ -36,12 +36,12 @@ static int array_pad(lua_State *L) {
     double value = luaL_optnumber(L, 3, 0);
     int64_t before[DAUB_MAX_DIMS], after[DAUB_MAX_DIMS];
     if ((int)lua_objlen(L, 2) != a->ndim)
-        return luaL_error(L, "pad: %d pairs for %d dimensions", (int)lua_objlen(L, 2), a->ndim);
+        return lx_misuse(L, "pad: %d pairs for %d dimensions", (int)lua_objlen(L, 2), a->ndim);
     for (int d = 0; d < a->ndim; d++) {
         int64_t pair[2];
         lua_rawgeti(L, 2, d + 1);
         if (!lua_istable(L, -1) || lx_check_integers(L, lua_gettop(L), pair, 2) != 2)
-            return luaL_error(L, "pad: entry %d is not a pair {before, after}", d + 1);
+            return lx_misuse(L, "pad: entry %d is not a pair {before, after}", d + 1);
         before[d] = pair[0];
         after[d] = pair[1];
         lua_pop(L, 1);

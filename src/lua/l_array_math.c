@@ -7,7 +7,7 @@ static int check_op(lua_State *L, int index, const char *kind) {
     luaL_checkstring(L, index);
     lua_pushvalue(L, index);
     lua_rawget(L, lua_upvalueindex(1));
-    if (lua_isnil(L, -1)) luaL_error(L, "unknown %s operation '%s'", kind, lua_tostring(L, index));
+    if (lua_isnil(L, -1)) lx_misuse(L, "unknown %s operation '%s'", kind, lua_tostring(L, index));
     int op = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
     return op;
@@ -26,7 +26,7 @@ static daub_dtype array_dtype(lua_State *L, int first, int last) {
     for (int i = first; i <= last; i++) {
         if (lua_type(L, i) != LUA_TNUMBER) return lx_check_array(L, i)->dtype;
     }
-    luaL_error(L, "at least one operand must be an array");
+    lx_misuse(L, "at least one operand must be an array");
     return DAUB_F32;
 }
 

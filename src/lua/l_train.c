@@ -10,7 +10,7 @@ static daub_array *opt_array(lua_State *L, int index) {
 static double field(lua_State *L, int index, const char *name, double fallback) {
     lua_getfield(L, index, name);
     if (!lua_isnil(L, -1) && !lua_isnumber(L, -1))
-        luaL_error(L, "option '%s' is a %s; number expected", name, luaL_typename(L, -1));
+        lx_misuse(L, "option '%s' is a %s; number expected", name, luaL_typename(L, -1));
     double value = lua_isnil(L, -1) ? fallback : lua_tonumber(L, -1);
     lua_pop(L, 1);
     return value;
@@ -18,7 +18,7 @@ static double field(lua_State *L, int index, const char *name, double fallback) 
 
 static double needed(lua_State *L, int index, const char *name) {
     lua_getfield(L, index, name);
-    if (!lua_isnumber(L, -1)) luaL_error(L, "option '%s' is needed (a number)", name);
+    if (!lua_isnumber(L, -1)) lx_misuse(L, "option '%s' is needed (a number)", name);
     lua_pop(L, 1);
     return field(L, index, name, 0);
 }

@@ -1,6 +1,8 @@
 #include "lua/lx.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "base/memory.h"
 #include "lua/lx_interrupt.h"
@@ -17,6 +19,16 @@ void lx_check(lua_State *L, daub_status status) {
     }
     if (status == DAUB_INTERRUPTED) lx_interrupt_raising(L);
     luaL_error(L, "%s", daub_error_message());
+}
+
+int lx_misuse(lua_State *L, const char *format, ...) {
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    lx_check(L, daub_fail(DAUB_INVALID, "%s", message));
+    return 0;
 }
 
 int lx_fail(lua_State *L, daub_status status) {

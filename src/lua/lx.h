@@ -20,6 +20,9 @@
 // Raises the thread's error message as a Lua error (position added) unless status is DAUB_OK. For misuse.
 void lx_check(lua_State *L, daub_status status);
 
+// The same for a message of its own. Never returns; `return lx_misuse(…)` reads well in a binding.
+int lx_misuse(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 // For the world's failures: pushes nil, message, code and returns 3.
 int lx_fail(lua_State *L, daub_status status);
 

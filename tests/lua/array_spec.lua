@@ -646,7 +646,7 @@ describe("matmul", function()
   it("of every pair of layouts", function()
     for _, dtype in ipairs { "f32", "f64" } do
       for _, s in ipairs { { 1, 1, 1 }, { 3, 5, 7 }, { 1, 9, 4 }, { 6, 1, 5 }, { 5, 8, 1 },
-        { 150, 3, 2 } } do
+        { 150, 3, 2 }, { 2, 3, 1100 }, { 5, 40, 1100 } } do
         local m, k, n = s[1], s[2], s[3]
         local lefts = { normal({ m, k }, dtype), normal({ k, m }, dtype):permute { 2, 1 },
           normal({ m, 2 * k }, dtype):narrow(2, 2, k, 2),
