@@ -287,8 +287,8 @@ static void span3(const void *context, char *const *p, unsigned ones, int64_t n)
     kernel[ones & 8 && n > 1 ? DAUB_LAST_ONE : DAUB_VECTORS](p[0], p[1], p[2], p[3], n);
 }
 
-daub_status daub_array_ternary(daub_array *out, daub_ternary_op op, const daub_array *a,
-                               const daub_array *b, const daub_array *c) {
+static daub_status prepare3(daub_ternary_op op, const daub_array *a, const daub_array *b,
+                            const daub_array *c, int *ndim, int64_t *shape) {
     const char *name = ternary_names[op];
     if (op == DAUB_WHERE && a->dtype != DAUB_U8)
         return daub_fail(DAUB_INVALID, "where: the condition is %s; it must be u8",
@@ -298,12 +298,29 @@ daub_status daub_array_ternary(daub_array *out, daub_ternary_op op, const daub_a
     if (status == DAUB_OK && !kernels()->ternary[op][b->dtype][0])
         status = unsupported(name, b->dtype);
     daub_array ab = {.dtype = b->dtype};
+    if (status == DAUB_OK) status = daub_shape_broadcast(name, &ab.ndim, ab.shape, a, b);
+    if (status == DAUB_OK) status = daub_shape_broadcast(name, ndim, shape, &ab, c);
+    return status;
+}
+
+daub_status daub_array_ternary(daub_array *out, daub_ternary_op op, const daub_array *a,
+                               const daub_array *b, const daub_array *c) {
     int ndim;
     int64_t shape[DAUB_MAX_DIMS];
-    if (status == DAUB_OK) status = daub_shape_broadcast(name, &ab.ndim, ab.shape, a, b);
-    if (status == DAUB_OK) status = daub_shape_broadcast(name, &ndim, shape, &ab, c);
+    daub_status status = prepare3(op, a, b, c, &ndim, shape);
     if (status != DAUB_OK) return status;
     operands o = {.in = {a, b, c}, .count = 3};
     return run_new(out, b->dtype, ndim, shape, &o, 1u << 3, span3,
                    kernels()->ternary[op][b->dtype]);
+}
+
+daub_status daub_array_ternary_to(daub_array *to, daub_ternary_op op, const daub_array *a,
+                                  const daub_array *b, const daub_array *c) {
+    int ndim;
+    int64_t shape[DAUB_MAX_DIMS];
+    daub_status status = prepare3(op, a, b, c, &ndim, shape);
+    if (status == DAUB_OK) status = check_target(ternary_names[op], to, b->dtype, ndim, shape);
+    if (status != DAUB_OK) return status;
+    operands o = {.in = {a, b, c}, .count = 3};
+    return run(to, &o, 1u << 3, span3, kernels()->ternary[op][b->dtype]);
 }

@@ -29,6 +29,8 @@ daub_status daub_array_binary_to(daub_array *to, daub_binary_op op, const daub_a
                                  const daub_array *b);
 daub_status daub_array_ternary(daub_array *out, daub_ternary_op op, const daub_array *a,
                                const daub_array *b, const daub_array *c);
+daub_status daub_array_ternary_to(daub_array *to, daub_ternary_op op, const daub_array *a,
+                                  const daub_array *b, const daub_array *c);
 
 // Bit d of `over`: dimension d is reduced; it stays with size 1 when `keep`. Sums, products and
 // means of integers: i64, i64 and not defined. any and all give u8. The largest of nothing is

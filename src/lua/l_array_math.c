@@ -76,6 +76,11 @@ static int array_ternary(lua_State *L) {
     const daub_array *a = lx_check_array(L, 2);
     const daub_array *b = operand(L, 3, &numbers[0], &cells[0], dtype);
     const daub_array *c = operand(L, 4, &numbers[1], &cells[1], dtype);
+    if (!lua_isnoneornil(L, 5)) {
+        lx_check(L, daub_array_ternary_to(lx_check_array(L, 5), (daub_ternary_op)op, a, b, c));
+        lua_settop(L, 5);
+        return 1;
+    }
     daub_array *out = lx_push_array(L);
     lx_check(L, daub_array_ternary(out, (daub_ternary_op)op, a, b, c));
     lx_account(L, out);

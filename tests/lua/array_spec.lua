@@ -470,6 +470,11 @@ describe("functions of three operands", function()
         close(map(function(x, y) return x > 0 and y or 0.2 * y end, { 3, 5, 7 }, v, b),
           A.ternary("leaky_relu_grad", v, b, 0.2), eps[dtype], "leaky_relu_grad view " .. i)
         same(A.binary("tanh_grad", v, b):totable(), A.ternary("tanh_grad", v, b), "tanh_grad")
+        local sum = A.ternary("addcmul", v, b, c)
+        local to = v:clone()
+        assert.are.equal(to, A.ternary("addcmul", to, b, c, to))
+        same(sum:totable(), to, "addcmul in place")
+        assert.has_error(function() A.ternary("addcmul", b, v, c, b) end)
       end
     end
   end)

@@ -1,18 +1,19 @@
 ---@meta daub.core.array
 -- C module: arrays without gradients. lua/daub/tensor.lua wraps it; scripts seldom need it.
--- Dimensions and indices are 1-based, negative dimensions count from the end. Every function returns a new
--- array unless its name ends in _, which changes its first argument in place and returns it.
--- Shape or dtype misuse raises an error that names the operation and the shapes.
+-- Dimensions and indices are 1-based, negative dimensions count from the end. Every function returns a
+-- new array unless its name ends in _, which changes its first argument in place and returns it.
+-- Misuse raises an error that names the operation and the shapes or dtypes.
 
----@class daub.Array userdata with metatable "daub.array"; all functions below are its methods too
+---@class daub.Array userdata with metatable "daub.array"; all functions of arrays are its methods too
 local M = {}
 
+-- bf16 is for storage only (cast, copies, views); u8 is also the type of conditions.
 ---@alias daub.Dtype "f32"|"f64"|"bf16"|"u8"|"i32"|"i64"
 
--- creation
+-- creation; dtype defaults to f32
 function M.new(shape, dtype) end                 -- contents undefined
 function M.full(shape, value, dtype) end
-function M.arange(start, past_last, step, dtype) end
+function M.arange(start, past_last, step, dtype) end -- step defaults to 1
 function M.linspace(first, last, count, dtype) end
 function M.from(values, shape, dtype) end        -- values: flat table of numbers, row-major
 function M.from_string(bytes, shape, dtype) end  -- copies raw little-endian bytes
@@ -33,46 +34,48 @@ function M.pointer(a) end    -- lightuserdata: first element; the caller keeps `
 function M.reshape(a, shape) end   -- one size may be -1; copies when strides do not allow a view
 function M.permute(a, dims) end
 function M.narrow(a, dim, start, length, step) end -- step defaults to 1
-function M.select(a, dim, index) end               -- drops dim
-function M.expand(a, shape) end                    -- broadcast with stride 0
+function M.select(a, dim, index) end               -- drops dim; a negative index counts from the end
+function M.expand(a, shape) end                    -- broadcast with stride 0; cannot be written
 
 -- copies
 function M.clone(a) end          -- contiguous
 function M.contiguous(a) end     -- itself when it is already
-function M.cast(a, dtype) end
+function M.cast(a, dtype) end    -- floats to integers: towards 0, the nearest that fits, NaN to 0
 function M.copy_(a, source) end  -- broadcasts and converts
 function M.fill_(a, value) end
-function M.concat(arrays, dim) end
-function M.flip(a, dims) end
+function M.concat(arrays, dim) end -- dim defaults to 1
+function M.flip(a, dims) end       -- dims: a number, a list, or nil for all
 function M.pad(a, pads, value) end -- pads: {{before, after}, …} per dim; negative crops
 
--- element by element. op for unary: neg abs sign exp expm1 log log1p sqrt rsqrt reciprocal square sin cos tanh
--- sigmoid softplus relu floor ceil round trunc erf isnan isfinite(u8) logical_not(u8)
+-- Element by element. neg abs sign square exp expm1 log log1p sqrt rsqrt reciprocal sin cos tanh sigmoid
+-- softplus relu floor ceil round (half to even) trunc erf; isnan isfinite logical_not (these give u8).
+-- neg abs sign square logical_not work on integers as well.
+-- With `out` (may be an operand) the result is written there: it has the result's shape and dtype.
 function M.unary(op, a, out) end
--- op for binary: add sub mul div pow max min fmod atan2 eq ne lt le gt ge (comparisons give u8),
--- leaky_relu(x, slope), leaky_relu_grad(x, g; see ternary). Either a or b may be a Lua number, not both.
--- With `out` (may be a or b) the result is written there: same shape and dtype as the result.
--- Two arrays must have one dtype; a Lua number takes the array's.
+-- add sub mul div pow max min fmod atan2 eq ne lt le gt ge (comparisons give u8), leaky_relu(x, slope),
+-- tanh_grad(y, g) = g*(1 - y*y), sigmoid_grad(y, g) = g*y*(1 - y). Either a or b may be a Lua number, not
+-- both; it takes the array's dtype. Two arrays must have one dtype. max and min hand NaN on.
 function M.binary(op, a, b, out) end
--- fused three-operand maps of one broadcast shape: where(cond u8, a, b), addcmul(a, b, c) = a + b*c,
--- leaky_relu_grad(x, g, slope number) = x > 0 and g or slope*g, tanh_grad(y, g) … third may be absent
+-- where(cond u8, a, b), addcmul(a, b, c) = a + b*c, leaky_relu_grad(x, g, slope) = x > 0 and g or slope*g;
+-- b and c may be Lua numbers. tanh_grad(y, g) and sigmoid_grad(y, g) are found here as well.
 function M.ternary(op, a, b, c, out) end
 
--- reductions over `dims` (a number, a list, or nil for all). op: sum mean sumsq prod max min any all
+-- Reductions over `dims` (a number, a list, or nil for all). op: sum mean sumsq prod max min any all.
+-- Sums and products of integers are i64, any and all u8; mean is for floats. f32 sums are accurate.
 function M.reduce(op, a, dims, keepdim) end
-function M.argmax(a, dim, keepdim) end    -- i64, 1-based
+function M.argmax(a, dim, keepdim) end    -- i64, 1-based; without dim the row-major position
 function M.argmin(a, dim, keepdim) end
 function M.sort(a, dim, descending) end   ---@return daub.Array values, daub.Array indices (i64, 1-based)
-function M.cumsum(a, dim) end
+function M.cumsum(a, dim) end             -- integers give i64
 
--- products (f32 and f64; OpenBLAS). Batched: leading dims broadcast. ta, tb: use the transpose of the last two.
+-- Products of f32 or f64. Leading dims broadcast. ta, tb: use the transpose of the last two.
 function M.matmul(a, b, ta, tb) end
 
 -- indexing: idx is i64 or i32, 1-based, checked
 function M.index_select(a, dim, idx) end          -- idx 1-d
 function M.index_add_(a, dim, idx, source) end    -- a[.., idx[k], ..] += source[.., k, ..]
 function M.gather(a, dim, idx) end                -- as torch.gather
-function M.scatter_add_(a, dim, idx, source) end
+function M.scatter_add_(a, dim, idx, source) end  -- source has idx's shape
 
 -- random numbers. A generator is userdata; its state is {seed, counter} as two decimal strings.
 function M.generator(seed) end                    -- seed: number or decimal string
@@ -80,17 +83,24 @@ function M.generator_state(g) end                 ---@return string seed, string
 function M.set_generator_state(g, seed, counter) end
 function M.uniform(g, shape, dtype) end           -- [0,1)
 function M.normal(g, shape, dtype) end            -- N(0,1)
-function M.integers(g, low, past_high, shape, dtype) end
+function M.integers(g, low, past_high, shape, dtype) end -- dtype defaults to i64
 function M.permutation(g, n) end                  -- i64, 1-based
 
--- one pass over a parameter (f32 or f64, all the same shape, contiguous); PyTorch's formulas and order
-function M.sgd_step_(p, g, momentum_buffer, o) end     -- o: lr momentum dampening nesterov weight_decay first
-function M.rmsprop_step_(p, g, square_avg, momentum_buffer, grad_avg, o) end -- lr alpha eps momentum weight_decay centered
-function M.adam_step_(p, g, exp_avg, exp_avg_sq, o) end -- lr beta1 beta2 eps weight_decay step decoupled (AdamW)
-function M.lerp_(a, b, weight) end                     -- a += weight*(b - a): EMA
+-- One pass over a parameter (f32 or f64). Parameter and buffers: contiguous, one shape, apart in memory;
+-- the gradient g need not be contiguous. Formulas and their order are PyTorch's.
+-- o: lr, momentum, dampening, nesterov, weight_decay, first (true: the buffer becomes the gradient)
+function M.sgd_step_(p, g, momentum_buffer, o) end
+-- o: lr, alpha, eps, momentum, weight_decay, centered; buffers that these do not need may be nil
+function M.rmsprop_step_(p, g, square_avg, momentum_buffer, grad_avg, o) end
+-- o: lr, beta1, beta2, eps, weight_decay, step (from 1), decoupled (AdamW)
+function M.adam_step_(p, g, exp_avg, exp_avg_sq, o) end
+function M.lerp_(a, b, weight) end                -- a += weight*(b - a): EMA
 
--- normalisation over all but the last axis (fast paths; lua/daub/ops.lua holds the plain formulas)
-function M.batch_norm(x, weight, bias, eps) end        ---@return daub.Array y, daub.Array mean, daub.Array invstd
-function M.batch_norm_backward(x, g, weight, mean, invstd) end ---@return daub.Array dx, daub.Array dweight, daub.Array dbias
+-- Normalisation over all but the last axis (lua/daub/ops.lua holds the plain formulas). weight and bias
+-- may be nil; invstd is 1 / sqrt(variance + eps) of the batch, biased.
+---@return daub.Array y, daub.Array mean, daub.Array invstd
+function M.batch_norm(x, weight, bias, eps) end
+---@return daub.Array dx, daub.Array dweight, daub.Array dbias
+function M.batch_norm_backward(x, g, weight, mean, invstd) end
 
 return M
