@@ -173,13 +173,13 @@ end
 function M.InstanceNorm2d:details() return tostring(self.channels) end
 
 --- Normalisation over the last axes, whose sizes are `shape` (a number or a list).
----@param o? {eps: number, affine: boolean}
+---@param o? {eps: number, elementwise_affine: boolean}
 M.LayerNorm = class "LayerNorm"
 function M.LayerNorm:init(shape, o)
-  o = options.check("LayerNorm", o, { eps = 1e-5, affine = true })
+  o = options.check("LayerNorm", o, { eps = 1e-5, elementwise_affine = true })
   self.shape, self.eps = type(shape) == "table" and shape or { shape }, o.eps
   options.wholes("LayerNorm", "the shape", self.shape, 1)
-  if o.affine then
+  if o.elementwise_affine then
     self.weight = Parameter(tensor.ones(self.shape))
     self.bias = Parameter(tensor.zeros(self.shape))
   end
