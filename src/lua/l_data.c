@@ -147,20 +147,30 @@ static int dataset_close(lua_State *L) {
     return 0;
 }
 
+// Field `name` of the options table at index 2.
 static lua_Number number_field(lua_State *L, const char *name, lua_Number otherwise) {
     lua_getfield(L, 2, name);
-    lua_Number value = luaL_optnumber(L, -1, otherwise);
+    if (!lua_isnil(L, -1) && !lua_isnumber(L, -1))
+        luaL_error(L, "loader: %s must be a number, got %s", name, luaL_typename(L, -1));
+    lua_Number value = lua_isnil(L, -1) ? otherwise : lua_tonumber(L, -1);
     lua_pop(L, 1);
     return value;
+}
+
+static int64_t integer_field(lua_State *L, const char *name, int64_t otherwise) {
+    lua_Number value = number_field(L, name, (lua_Number)otherwise);
+    if (!(value >= 0 && value <= 0x1p53 && value == (lua_Number)(int64_t)value))
+        luaL_error(L, "loader: %s must be a whole number from 0 to 2^53", name);
+    return (int64_t)value;
 }
 
 static int dataset_loader(lua_State *L) {
     daub_dataset *d = check_open(L, DATASET);
     luaL_checktype(L, 2, LUA_TTABLE);
     daub_loader_options o = {
-        .batch = (int64_t)number_field(L, "batch", 32),
-        .seed = (uint64_t)(int64_t)number_field(L, "seed", 1),
-        .start = (int64_t)number_field(L, "start", 0),
+        .batch = integer_field(L, "batch", 32),
+        .seed = (uint64_t)integer_field(L, "seed", 1),
+        .start = integer_field(L, "start", 0),
         .zoom = number_field(L, "zoom", 1),
     };
     lua_getfield(L, 2, "mirror");

@@ -64,6 +64,7 @@ describe("daub train under SIGKILL", function()
     assert.are.equal(0, fixture.train(pictures, out, "--resume" .. rest))
     assert.are.equal(0, fixture.train(pictures, folder .. "/whole", fixture.small.dcgan .. rest))
     local last = ("/checkpoints/step-%06d.safetensors"):format(ever + 3)
-    assert.are.equal(system.sha256_file(folder .. "/whole" .. last), system.sha256_file(out .. last))
+    assert.are.equal(system.sha256_file(folder .. "/whole" .. last),
+      system.sha256_file(out .. last))
   end)
 end)

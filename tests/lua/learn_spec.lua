@@ -40,6 +40,50 @@ describe("a dataset", function()
     assert.are.equal(6, data.open(pictures, o):info().count)
   end)
 
+  it("gives batches that depend on the seed and their number alone", function()
+    local o = { width = 24, height = 8, cache = folder .. "/cache" }
+    local set = data.open(data.folder(folder), o)
+    local function shown(options) -- a hash of batches 2 to 7
+      options.batch, options.start = 4, 2
+      local loader, batches = set:loader(options), {}
+      for i = 1, 6 do batches[i] = loader:next():tostring() end
+      return system.sha256(table.concat(batches))
+    end
+    local from_start, late = set:loader { batch = 4, seed = 3 }, {}
+    for n = 0, 7 do
+      local batch = from_start:next()
+      assert.are.same({ 4, 8, 24, 3 }, batch:shape())
+      assert.is_true(tensor.wrap(batch):abs():max():item() <= 1)
+      if n >= 2 then late[#late + 1] = batch:tostring() end
+    end
+    assert.are.equal(8, from_start:position())
+    local plain = shown { seed = 3 }
+    assert.are.equal(plain, system.sha256(table.concat(late)))
+    assert.are_not.equal(plain, shown { seed = 4 })
+    assert.are_not.equal(plain, shown { seed = 3, zoom = 0.5 })
+    assert.are_not.equal(plain, shown { seed = 3, mirror = true })
+    for _, wrong in ipairs { { batch = 0 }, { seed = -1 }, { start = 0.5 }, { zoom = 2 },
+      { batch = "x" } } do
+      assert.has_error(function() set:loader(wrong) end)
+    end
+  end)
+
+  it("holds real covers", function()
+    local covers = os.getenv("DAUB_TEST_COVERS")
+    if not covers then return pending("DAUB_TEST_COVERS names no folder of covers") end
+    local pictures = {}
+    for i, name in ipairs(assert(system.list_directory(covers))) do
+      local path = covers .. "/" .. name
+      if i <= 100 and name:match("%.jpg$") then
+        pictures[#pictures + 1] = { path = path, sha256 = system.sha256_file(path) }
+      end
+    end
+    local o = { width = 96, height = 32, cache = folder .. "/cache" }
+    local set, refused = data.open(pictures, o)
+    assert.are.same({}, refused)
+    assert.are.equal(#pictures, set:info().count)
+  end)
+
   it("says why there is none", function()
     local set, message = data.open({}, { width = 24, height = 8, cache = folder .. "/cache" })
     assert.is_nil(set)

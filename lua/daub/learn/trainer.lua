@@ -181,8 +181,8 @@ end
 ---@param losses table<string, daub.Tensor>
 function Session:stepped(losses)
   local values = {}
-  for name, loss in pairs(losses) do
-    local value = loss:item()
+  for _, name in ipairs(sorted_keys(losses)) do
+    local value = losses[name]:item()
     if value ~= value or math.abs(value) == math.huge then
       self:diverged("the " .. name .. "'s loss")
     end

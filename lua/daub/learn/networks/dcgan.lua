@@ -6,7 +6,6 @@ local nn = require "daub.nn"
 
 local M = {}
 
-M.summary = "DCGAN: four transposed convolutions up, four convolutions down"
 
 ---Whether it paints pictures of this size.
 ---@return boolean fits, string? message

@@ -11,7 +11,6 @@ local tensor = require "daub.tensor"
 
 local M = {}
 
-M.summary = "doubling and 3x3 convolutions, batch statistics in the critic"
 ---What --set can change.
 M.defaults = { latent = 128, channels = 40 }
 
