@@ -126,10 +126,15 @@ function Intake:retry_failed()
     where state = 'failed']])
 end
 
+-- Takes a picture in. False when another cover has the same bytes already.
 ---@param picture daub.CollectedPicture  without path and added
 ---@param validators? {etag: string?, last_modified: string?}
+---@return boolean
 function Intake:keep(id, picture, validators)
-  self.store:transaction(function()
+  return self.store:transaction(function()
+    local twin = self.store:row([[select 1 as yes from covers c join pictures p
+      on p.id = c.picture_id where p.sha256 = ? and c.state = 'done' and c.id <> ?]],
+      { picture.sha256, id })
     self.store:run([[insert or ignore into pictures
       (sha256, format, width, height, bytes, phash, added) values (?, ?, ?, ?, ?, ?, ?)]],
       { picture.sha256, picture.format, picture.width, picture.height, picture.bytes,
@@ -138,6 +143,7 @@ function Intake:keep(id, picture, validators)
       picture_id = (select id from pictures where sha256 = ?), etag = ?, last_modified = ?,
       checked = ? where id = ?]], { picture.sha256, validators and validators.etag,
       validators and validators.last_modified, system.time(), id })
+    return not twin
   end)
 end
 
@@ -163,18 +169,14 @@ end
 -- ---- files and database agree ------------------------------------------------------------------
 
 -- Before a run: a file that was deleted by hand is left out from now on, a damaged one is fetched
--- again, a look-alike's that a killed run left lying goes. Returns how many were removed and
--- damaged.
+-- again. Returns how many were removed and damaged.
 ---@return integer removed, integer damaged
 function Intake:check_files()
   local removed, damaged = {}, {}
-  for p in self.store:rows([[select id, sha256, format, bytes, same_as from pictures
-    where removed = 0]]) do
-    local file = self.collection:file(p.sha256, p.format)
-    local stat = system.stat(file)
-    if p.same_as then
-      if stat then system.remove(file) end
-    elseif not stat then
+  for p in self.store:rows([[select id, sha256, format, bytes from pictures
+    where removed = 0 and same_as is null]]) do
+    local stat = system.stat(self.collection:file(p.sha256, p.format))
+    if not stat then
       removed[#removed + 1] = p.id
     elseif stat.size ~= p.bytes then
       damaged[#damaged + 1] = p.id
@@ -192,9 +194,13 @@ function Intake:check_files()
   return #removed, #damaged
 end
 
--- After a run: pictures nothing leads to any more lose their row and their file.
+-- Before and after a run: pictures nothing leads to any more lose their row and their file,
+-- look-alikes that came again lose the file.
 function Intake:sweep()
   local orphans = {}
+  for p in self.store:rows("select sha256, format from pictures where same_as is not null") do
+    system.remove(self.collection:file(p.sha256, p.format))
+  end
   for p in self.store:rows([[select id, sha256, format from pictures p
     where not exists (select 1 from covers c where c.picture_id = p.id)
     and not exists (select 1 from pictures q where q.same_as = p.id)]]) do

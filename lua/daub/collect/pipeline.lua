@@ -108,10 +108,10 @@ local function keep(self, cover, pixels, info)
   if ok then ok, message = system.rename(cover.file, path) end
   if not ok then store.fail(message) end
   cover.file = nil
-  self.intake:keep(cover.id, picture, cover)
-  self.kept = self.kept + 1
-  finish(self, cover, { event = "picture", sha256 = sha256, width = info.width,
-    height = info.height })
+  local new = self.intake:keep(cover.id, picture, cover)
+  if new then self.kept = self.kept + 1 else self.skipped = self.skipped + 1 end
+  finish(self, cover, { event = new and "picture" or "skipped", reason = not new and "duplicate"
+    or nil, sha256 = sha256, width = info.width, height = info.height })
 end
 
 -- ---- decoding ----------------------------------------------------------------------------------

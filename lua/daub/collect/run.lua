@@ -31,7 +31,7 @@ local WAIT = 0.05      -- seconds; how long one look at the network or the decod
 ---@class daub.collect.Summary
 ---@field listed integer     people, files, addresses named by the sources in this run
 ---@field kept integer       pictures taken in by this run
----@field skipped integer    covers set aside by this run
+---@field skipped integer    covers set aside by this run, duplicates and look-alikes included
 ---@field removed integer    pictures whose file was deleted by hand since the last run
 ---@field damaged integer    pictures whose file was damaged since then and that are fetched again
 ---@field failures string[]  one line for each source that failed
@@ -53,7 +53,7 @@ end
 -- "412 people, 380 pictures, 20 left out"
 local function tally(self)
   return ("%d %s, %s, %d left out"):format(self.lister.listed, self.noun,
-    progress.count(self.pipeline.kept, "picture"), self.pipeline.skipped)
+    progress.count(self.pipeline.kept - self.alike, "picture"), self.pipeline.skipped + self.alike)
 end
 
 local function show(self)
@@ -102,6 +102,11 @@ local function sink_of(self)
   }
 end
 
+local function settle_some(self)
+  self.alike = self.alike + self.settler:advance()
+  self.settled = system.now()
+end
+
 local function step(self)
   self.lister:step()
   self.pipeline:fill()
@@ -118,10 +123,7 @@ local function step(self)
   else
     self.pipeline:decode(WAIT)
   end
-  if system.now() - self.settled > SETTLE_EVERY then
-    self.settler:advance()
-    self.settled = system.now()
-  end
+  if system.now() - self.settled > SETTLE_EVERY then settle_some(self) end
   show(self)
 end
 
@@ -129,7 +131,7 @@ local function loop(self)
   while not system.interrupted() do
     step(self)
     if self.lister:finished() and self.pipeline:idle() then
-      self.settler:advance()
+      settle_some(self)
       self.intake:sweep()
       return true
     end
@@ -139,8 +141,9 @@ end
 
 local function prepare(collection, sources, o)
   local self = { report = o.report, noun = sources[1].noun, started = system.now(), shown = -1,
-    settled = system.now() }
+    settled = system.now(), alike = 0 }
   self.intake = intake_module.new(collection)
+  self.intake:sweep()
   self.removed, self.damaged = self.intake:check_files()
   self.intake:retry_failed()
   self.settler = settle.new(collection)
@@ -173,8 +176,8 @@ function M.run(collection, sources, o)
     if not ok then error(whole, 0) end
     show_end(self)
     if not whole then store.fail("interrupted", "interrupted") end
-    return { listed = self.lister.listed, kept = self.pipeline.kept,
-      skipped = self.pipeline.skipped, removed = self.removed, damaged = self.damaged,
+    return { listed = self.lister.listed, kept = self.pipeline.kept - self.alike,
+      skipped = self.pipeline.skipped + self.alike, removed = self.removed, damaged = self.damaged,
       failures = self.lister.failures, seconds = system.now() - self.started }
   end)
 end

@@ -86,7 +86,7 @@ local function ready(self)
   return list
 end
 
--- Settles what can be settled. Returns how many look-alikes were found.
+-- Settles what can be settled. Gives the number of look-alikes found.
 ---@return integer
 function Settler:advance()
   local list = ready(self)
