@@ -173,6 +173,16 @@ describe("a collection", function()
     covers:close()
   end)
 
+  it("fetches everything again when all files are gone", function()
+    local folder, path = pictures(), support.folder() .. "/c"
+    support.collect(path, "folder:" .. folder)
+    local before = support.contents(path)
+    os.execute(("rm -r '%s/pictures'"):format(path))
+    local summary = support.collect(path, "folder:" .. folder)
+    assert.equal(3, summary.damaged)
+    assert.equal(before, support.contents(path))
+  end)
+
   it("lists pictures in one order", function()
     local folder, path = pictures(), support.folder() .. "/c"
     support.collect(path, "folder:" .. folder)

@@ -169,10 +169,11 @@ end
 -- ---- files and database agree ------------------------------------------------------------------
 
 -- Before a run: a file that was deleted by hand is left out from now on, a damaged one is fetched
--- again. Returns how many were removed and damaged.
+-- again. When all are gone nobody chose: they are fetched again, too. Returns how many were removed
+-- and damaged.
 ---@return integer removed, integer damaged
 function Intake:check_files()
-  local removed, damaged = {}, {}
+  local removed, damaged, whole = {}, {}, 0
   for p in self.store:rows([[select id, sha256, format, bytes from pictures
     where removed = 0 and same_as is null]]) do
     local stat = system.stat(self.collection:file(p.sha256, p.format))
@@ -180,8 +181,11 @@ function Intake:check_files()
       removed[#removed + 1] = p.id
     elseif stat.size ~= p.bytes then
       damaged[#damaged + 1] = p.id
+    else
+      whole = whole + 1
     end
   end
+  if whole == 0 and #damaged == 0 then removed, damaged = {}, removed end
   self.store:transaction(function()
     for _, id in ipairs(removed) do
       self.store:run("update pictures set removed = 1 where id = ?", { id })
