@@ -90,6 +90,17 @@ describe("daub collect", function()
     assert.equal(2, code)
   end)
 
+  it("takes several sources and goes on when one fails", function()
+    local one, two = support.network("bluesky"), support.network("mastodon")
+    local path = support.folder() .. "/c"
+    local code, out, err = run("collect", path, "--from", "bluesky:alice.test", "--api", one.url,
+      "--from", "bluesky:nobody.test", "--api", one.url,
+      "--from", "mastodon:alice@one.test", "--api", two.url)
+    assert.equal(1, code)
+    assert.matches("102 pictures from 260 people", out) -- the networks share most
+    assert.matches("daub: bluesky:nobody.test: no such account", err)
+  end)
+
   it("saves its work on Ctrl-C and goes on afterwards", function()
     local network = support.network("bluesky")
     network:fault({ match = "/img/", kind = "slow", times = 1000 })

@@ -250,6 +250,12 @@ describe("a source's name", function()
     refused("bluesky:alice.test", "not an http or https address", { api = "ftp://one.test" })
   end)
 
+  it("may begin with the home folder", function()
+    local source = assert(sources.parse("folder:~"))
+    assert.equal("folder:" .. system.realpath(os.getenv("HOME")), source.spec)
+    refused("folder:~/nowhere-at-all", "no such folder")
+  end)
+
   it("may name another server", function()
     local source = assert(sources.parse("bluesky:@Alice.Test", { api = "http://localhost:2584/" }))
     assert.equal("bluesky:alice.test", source.spec)

@@ -7,6 +7,8 @@
 --   page(self, listing, position, get) -> page, or nil, message, code
 -- `position` is nil for the first page and otherwise a page's `next`, which may be days old. `get`
 -- asks the network (see below) and may suspend the caller, which runs in a coroutine.
+local system = require "daub.core.system"
+
 local M = {}
 
 ---@class daub.collect.Cover  what a person shows
@@ -49,6 +51,14 @@ end
 ---@return string|nil
 function M.text(value)
   if type(value) == "string" and value ~= "" and #value <= 8192 then return value end
+end
+
+-- The full path of a file or folder the person running this named; "~/" is their home, which shells
+-- leave alone after a colon. nil when it does not exist.
+---@return string|nil
+function M.path(argument)
+  local rest = argument:match("^~(/.*)$") or (argument == "~" and "")
+  return (system.realpath(rest and (os.getenv("HOME") or "") .. rest or argument))
 end
 
 -- "https://host:port" of an address, in lower case; nil for anything but http and https.

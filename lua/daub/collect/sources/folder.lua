@@ -1,6 +1,7 @@
 -- folder:PATH: the pictures in a folder and the folders in it, whatever their names. Hidden files
 -- and folders are passed over. Symbolic links are not followed: what they point to is either in the
 -- folder anyway or somebody else's.
+local base = require "daub.collect.sources.base"
 local system = require "daub.core.system"
 
 local M = {}
@@ -12,7 +13,7 @@ local Folder = {}
 Folder.__index = Folder
 
 function M.new(argument, o)
-  local path = system.realpath(argument)
+  local path = base.path(argument)
   local stat = path and system.stat(path)
   if not stat or stat.type ~= "directory" then
     return nil, ("folder:%s: no such folder"):format(argument), "usage"

@@ -13,7 +13,7 @@ local Urls = {}
 Urls.__index = Urls
 
 function M.new(argument)
-  local path = system.realpath(argument)
+  local path = base.path(argument)
   local stat = path and system.stat(path)
   if not stat or stat.type ~= "file" then
     return nil, ("urls:%s: no such file"):format(argument), "usage"
