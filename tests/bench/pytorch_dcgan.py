@@ -71,18 +71,22 @@ def main():
     torch.manual_seed(0)
     steps = {"default": Step(torch.contiguous_format), "channels_last": Step(torch.channels_last)}
     seconds = {name: [] for name in steps}
+    cpu = {name: [] for name in steps}  # processor time, all threads together
     for i in range(options.repeats + 1):
         for name, step in steps.items():
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             step()
             if i > 0:  # the first one warms up
                 seconds[name].append(time.perf_counter() - start)
+                cpu[name].append(time.process_time() - used)
     if options.json:
-        print(json.dumps({"version": torch.__version__, "seconds": seconds}))
+        print(json.dumps({"version": torch.__version__, "seconds": seconds,
+                          "cpu_seconds": {name: min(samples) for name, samples in cpu.items()}}))
         return
     for name, samples in seconds.items():
-        print("PyTorch %s, %s, %d threads: best %.3f s, median %.3f s" % (
-            torch.__version__, name, options.threads, min(samples), statistics.median(samples)))
+        print("PyTorch %s, %s, %d threads: best %.3f s, median %.3f s, processor time %.3f s" % (
+            torch.__version__, name, options.threads, min(samples), statistics.median(samples),
+            min(cpu[name])))
 
 
 if __name__ == "__main__":

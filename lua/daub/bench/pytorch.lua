@@ -31,7 +31,10 @@ function M.run(repeats)
   result, message = json.decode(text)
   if not result then return nil, message end
   local times = {}
-  for layout, samples in pairs(result.seconds) do times[layout] = measure.times(samples) end
+  for layout, samples in pairs(result.seconds) do
+    times[layout] = measure.times(samples)
+    times[layout].cpu = result.cpu_seconds[layout]
+  end
   return { version = result.version, times = times }
 end
 
