@@ -6,7 +6,8 @@ local function token(environment, network, host)
   local words = { "env", "-u", "DAUB_MASTODON_TOKEN" }
   for name, value in pairs(environment) do words[#words + 1] = name .. "=" .. value end
   for _, word in ipairs { system.realpath("/proc/self/exe"), "-e",
-    ("local t, m = require('daub.accounts').token('%s', '%s') print(t or m)"):format(network, host) } do
+    ("local t, m = require('daub.accounts').token('%s', '%s') print(t or m)")
+      :format(network, host) } do
     words[#words + 1] = word
   end
   local process = assert(system.spawn(words, { stdout = "pipe", stdin = "null" }))

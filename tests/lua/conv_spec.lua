@@ -1,5 +1,5 @@
--- The binding of convolution, pooling and resampling. Arithmetic over many shapes, thread counts and
--- instruction sets is tests/c/test_conv.c's.
+-- The binding of convolution, pooling and resampling. Arithmetic over many shapes, thread counts
+-- and instruction sets is tests/c/test_conv.c's.
 local A = require "daub.core.array"
 local C = require "daub.core.conv"
 
