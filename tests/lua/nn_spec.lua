@@ -21,6 +21,7 @@ describe("module", function()
     local net, names = small_net(), {}
     for name in net:named_parameters() do names[#names + 1] = name end
     assert.same({ "1.weight", "1.bias", "2.weight", "2.bias", "5.weight", "5.bias" }, names)
+    assert.equal(net:at(-1).bias, net:named_parameters()["5.bias"])
     assert.equal(6, #net:parameters())
     assert.equal(3, #net:buffers())
     assert.equal(5, #net:children())

@@ -115,22 +115,25 @@ end
 function Module:parameters() return list_of(self, "parameter") end
 function Module:buffers() return list_of(self, "buffer") end
 
--- Iterates name, value.
-local function pairs_of(list)
-  local i = 0
-  return function()
-    i = i + 1
+-- A map of name -> value that a for loop can call for its entries in order.
+local function named(list)
+  local map, i = {}, 0
+  for _, entry in ipairs(list) do map[entry[1]] = entry[2] end
+  return setmetatable(map, { __call = function()
+    i = i % (#list + 1) + 1
     if list[i] then return list[i][1], list[i][2] end
-  end
+  end })
 end
 
---- for name, parameter in module:named_parameters() do … end
-function Module:named_parameters() return pairs_of(list_of(self, "parameter", true)) end
-function Module:named_buffers() return pairs_of(list_of(self, "buffer", true)) end
+--- A map of name -> parameter; `for name, parameter in module:named_parameters() do … end` goes
+--- through it in order.
+---@return table<string, daub.Tensor>
+function Module:named_parameters() return named(list_of(self, "parameter", true)) end
+function Module:named_buffers() return named(list_of(self, "buffer", true)) end
 function Module:named_modules()
   local list = list_of(self, "module", true)
   table.insert(list, 1, { "", self })
-  return pairs_of(list)
+  return named(list)
 end
 --- Direct children, in order.
 function Module:children()
