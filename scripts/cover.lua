@@ -18,10 +18,12 @@ local o = cli.parse(arg, {
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N instead" },
     { "size", type = "size", value = "WxH",
       help = "size to train at (default: 192x64; demo: 96x32)" },
-    { "recipe", type = "string", value = "NAME", help = "networks, as for train" },
+    { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
+      help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true, help = "as for train" },
-    { "for", type = "string", value = "NETWORK", default = "x",
-      help = "whose size to paint, as for paint" },
+    { "for", type = "choice", value = "NETWORK", default = "x",
+      choices = { "x", "facebook", "mastodon", "bluesky", "linkedin", "youtube" },
+      help = "whose size to paint" },
     { "count", type = "integer", value = "N", min = 1, default = 12, help = "paintings" },
     { "pictures", type = "integer", value = "N", min = 1, default = 600,
       help = "synthetic covers of the demo" },
@@ -31,6 +33,7 @@ local o = cli.parse(arg, {
 })
 local demo = require "daub.demo"
 local json = require "daub.json"
+local plan = require "daub.learn.plan"
 local system = require "daub.core.system"
 local report = cli.reporter(o)
 
@@ -56,6 +59,10 @@ local function stage(name, args, optional)
   if o.quiet then args[#args + 1] = "--quiet" end
   return cli.run_recipe(name, args)
 end
+
+-- A new run's options are looked at first: an hour of collecting should not end with a wrong word.
+local is_new = not system.stat(run .. "/run.json")
+if is_new then must(plan.options { recipe = o.recipe, size = o.size, set = o.set }) end
 
 -- 1. The collection; a finished one is not asked for again.
 local sources = { covers }
@@ -83,7 +90,7 @@ end
 
 -- 2. The run. One that was begun keeps its options; a new demo is made to learn in a few minutes.
 local training, settings = { covers, "--out", run, "--resume" }, {}
-local small = is_demo and not o.recipe and not system.stat(run .. "/run.json")
+local small = is_demo and not o.recipe and is_new
 if small then settings.batch, settings.ngf, settings.ndf = 16, 32, 32 end
 for _, pair in ipairs(o.set) do settings[pair.key] = pair.value end
 for key, value in pairs(settings) do

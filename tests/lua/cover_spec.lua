@@ -42,6 +42,19 @@ describe("daub cover --from demo", function()
     assert.is_table(system.stat(folder .. "/run/checkpoints/step-000005.safetensors"))
   end)
 
+  it("refuses wrong words before it begins", function()
+    for words, pattern in pairs { ["--for twitter"] = "%-%-for: x, facebook",
+      ["--recipe dcgn"] = "did you mean dcgan", ["--size 100x30"] = "multiples of 16",
+      ["--set btach=3"] = "did you mean batch" } do
+      local list = { "cover", "--from", "demo", "--in", folder .. "/refused" }
+      for word in words:gmatch("%S+") do list[#list + 1] = word end
+      local code, _, err = fixture.daub(list)
+      assert.is_true(code == 1 or code == 2)
+      assert.truthy(err:match("^daub: cover: [^\n]*" .. pattern .. "[^\n]*\n$"), err)
+      assert.is_nil((system.stat(folder .. "/refused")))
+    end
+  end)
+
   it("passes on what a stage has to say", function()
     local code, _, err = fixture.daub { "cover", "--from", "folder:" .. folder .. "/none",
       "--in", folder .. "/other", "--steps", "1" }

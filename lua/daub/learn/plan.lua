@@ -19,7 +19,10 @@ function M.shape(options)
   return shape
 end
 
-local function new_options(o)
+---The options of a new run, checked.
+---@param o table collection, recipe, size {width, height}, seed as given or nil; set: list of pairs
+---@return table|nil options, string? message
+function M.options(o)
   local recipe, size = o.recipe or M.defaults.recipe, o.size or M.defaults.size
   local network = M.network(recipe)
   local chosen, message = settings.read(o.set, network)
@@ -70,7 +73,7 @@ function M.run(o)
     end
     return r
   end
-  local options, message = new_options(o)
+  local options, message = M.options(o)
   if not options then return nil, message end
   return run.create(o.out, options)
 end
