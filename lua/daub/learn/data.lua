@@ -15,6 +15,8 @@ local system = require "daub.core.system"
 
 local M = {}
 
+local ABANDONED = 3600 -- seconds
+
 M.endings = { jpg = true, jpeg = true, png = true, gif = true, bmp = true, tga = true, webp = true }
 
 ---The picture files of a folder, by content hash and each once: what `open` takes.
@@ -46,6 +48,15 @@ function M.path(pictures, o)
   for i, picture in ipairs(pictures) do lines[i + 1] = picture.sha256 end
   local key = system.sha256(table.concat(lines, "\n")):sub(1, 16)
   return ("%s/%s-%s.pack"):format(o.cache, lines[1], key), key
+end
+
+-- Packs that nobody has written to for an hour were left by a killed train.
+local function sweep(cache)
+  for _, name in ipairs(system.list_directory(cache) or {}) do
+    local path = cache .. "/" .. name
+    local stat = name:match("%.pack%.part%-%d+$") and system.stat(path)
+    if stat and system.time() - stat.mtime > ABANDONED then system.remove(path) end
+  end
 end
 
 -- Keeps the decoders busy and hands what they give to `writer`.
@@ -88,6 +99,7 @@ function M.open(pictures, o)
   if #pictures == 0 then return nil, "there are no pictures to learn from", "missing" end
   local ok, message, code = system.make_directory(o.cache)
   if not ok then return nil, message, code end
+  sweep(o.cache)
   local writer
   writer, message, code = core.writer(path, o.width, o.height, #pictures)
   if not writer then return nil, message, code end

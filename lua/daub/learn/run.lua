@@ -21,11 +21,21 @@ M.keep = 3 -- checkpoints
 local Run = {}
 Run.__index = Run
 
+-- What a killed train had half written.
+local function sweep(path)
+  for _, folder in ipairs { path, path .. "/checkpoints", path .. "/samples" } do
+    for _, name in ipairs(system.list_directory(folder) or {}) do
+      if name:match("%.tmp%-%w%w%w%w%w%w$") then system.remove(folder .. "/" .. name) end
+    end
+  end
+end
+
 local function open(path, options)
   local lock, message = system.lock_file(path .. "/run.lock")
   if not lock then
     return nil, ("%s: another train is at work here (%s)"):format(path, message), "locked"
   end
+  sweep(path)
   return setmetatable({ path = path, options = options, lock = lock }, Run)
 end
 
