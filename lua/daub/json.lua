@@ -105,9 +105,22 @@ local function character_length(text, i)
   return not wrong and length or nil
 end
 
+---Whether a text is well-formed UTF-8 (no surrogates, nothing overlong).
+---@param text string
+---@return boolean
+function M.is_utf8(text)
+  local i = text:find("[\128-\255]")
+  while i do
+    local length = character_length(text, i)
+    if not length then return false end
+    i = text:find("[\128-\255]", i + length)
+  end
+  return true
+end
+
 -- Bytes that are no UTF-8 (names of files may be anything) become U+FFFD.
 local function valid_text(text)
-  if not text:find("[\128-\255]") then return text end
+  if M.is_utf8(text) then return text end
   local parts, i = {}, 1
   while i <= #text do
     local length = character_length(text, i)

@@ -7,6 +7,7 @@
 -- Output depends on the contents alone: larger dtypes first (so that all lie aligned), then names.
 -- Reading trusts nothing: every number of the header is checked against the file.
 local bit = require "bit"
+local json = require "daub.json"
 local options = require "daub.options"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
@@ -25,37 +26,6 @@ local most_dims = 8
 
 -- Failures inside the parser are thrown as tables and caught by load.
 local function bad(message, ...) error({ message = message:format(...) }, 0) end
-
--- Whether text is well-formed UTF-8 (no surrogates, nothing overlong).
-local function is_utf8(text)
-  local i, n = 1, #text
-  while i <= n do
-    local b = text:byte(i)
-    if b < 0x80 then
-      i = text:find("[\128-\255]", i) or n + 1
-    else
-      local more, low, high
-      low, high = 0x80, 0xBF
-      if b >= 0xC2 and b <= 0xDF then more = 1
-      elseif b >= 0xE0 and b <= 0xEF then
-        more = 2
-        if b == 0xE0 then low = 0xA0 elseif b == 0xED then high = 0x9F end
-      elseif b >= 0xF0 and b <= 0xF4 then
-        more = 3
-        if b == 0xF0 then low = 0x90 elseif b == 0xF4 then high = 0x8F end
-      else
-        return false
-      end
-      for k = 1, more do
-        local c = text:byte(i + k)
-        if not c or c < low or c > high then return false end
-        low, high = 0x80, 0xBF
-      end
-      i = i + more + 1
-    end
-  end
-  return true
-end
 
 local function utf8(code)
   if code < 0x80 then return string.char(code) end
@@ -244,7 +214,7 @@ local function read_header(file, size)
   local text = length > 0 and file:read(length) or ""
   if #text ~= length then bad("the header is cut off") end
   if text:sub(1, 1) ~= "{" then bad("the header does not start with {") end
-  if not is_utf8(text) then bad("the header is not UTF-8") end
+  if not json.is_utf8(text) then bad("the header is not UTF-8") end
   local reader = setmetatable({ text = text, at = 1 }, Reader)
   local entries = reader:object("tensor", read_entry)
   reader:skip()
@@ -292,7 +262,7 @@ local short = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", 
   ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quote(text)
-  if not is_utf8(text) then
+  if not json.is_utf8(text) then
     options.misuse(("safetensors.save: %q is not UTF-8"):format(text))
   end
   return '"' .. text:gsub('[%c"\\]', function(c)

@@ -6,8 +6,9 @@
 --     local score = critic(change(pictures, step, 1))       -- {N, H, W, 3} -> the same
 --
 -- The changes depend on seed, step and stream alone, so a resumed run makes the same ones.
-local tensor = require "daub.tensor"
 local core = require "daub.core.array"
+local random = require "daub.tensor.random"
+local tensor = require "daub.tensor"
 
 local M = {}
 
@@ -71,9 +72,7 @@ function M.new(o, seed)
   return function(x, step, stream)
     if not (o.translation or o.cutout or o.colour) then return x end
     local n, h, w, c = unpack(x.shape)
-    local generator = core.generator(seed)
-    core.set_generator_state(generator, (core.generator_state(generator)),
-      ("%.0f"):format((step * 16 + stream) * 65536))
+    local generator = random.at(seed, (step * 16 + stream) * 65536)
     local dice = core.uniform(generator, { n * 8 }, "f64"):totable()
     if o.colour then x = recolour(x, dice) end
     if o.translation or o.cutout then

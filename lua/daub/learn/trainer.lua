@@ -14,7 +14,9 @@
 local core = require "daub.core.array"
 local daub = require "daub"
 local image = require "daub.image"
+local options = require "daub.options"
 local progress = require "daub.progress"
+local random = require "daub.tensor.random"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
 
@@ -36,9 +38,7 @@ Session.__index = Session
 
 -- N(0, 1) of `shape` that depends on (seed, stream, place).
 local function normal(seed, stream, place, shape)
-  local generator = core.generator(("%.0f"):format(seed * 8 + STREAMS[stream]))
-  core.set_generator_state(generator, (core.generator_state(generator)),
-    ("%.0f"):format(place * APART))
+  local generator = random.at(seed * 8 + STREAMS[stream], place * APART)
   return tensor.wrap(core.normal(generator, shape, "f32"))
 end
 
@@ -122,13 +122,6 @@ function Session:noise()
   return normal(self.o.seed, "noise", self.step, { self.o.batch, self.o.latent })
 end
 
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 -- The share of the work that is done, and the seconds that are left.
 function Session:remaining()
   local o, seconds = self.o, self:seconds()
@@ -147,7 +140,7 @@ function Session:write_log()
   local pace = (now - self.logged.time) / steps
   local entry = { step = self.done, images = self.done * self.o.batch, seconds = self:seconds(),
     seconds_per_step = pace, peak_rss = system.memory().peak_rss }
-  for _, name in ipairs(sorted_keys(self.sums)) do entry[name] = self.sums[name] / steps end
+  for _, name in ipairs(options.sorted_keys(self.sums)) do entry[name] = self.sums[name] / steps end
   self.o.run:log(entry)
   entry.event = "step"
   self.o.report:event(entry)
@@ -157,7 +150,7 @@ end
 function Session:tell(losses)
   local words = { ("step %d"):format(self.done) }
   if self.o.steps then words[1] = words[1] .. (" of %d"):format(self.o.steps) end
-  for _, name in ipairs(sorted_keys(losses)) do
+  for _, name in ipairs(options.sorted_keys(losses)) do
     words[#words + 1] = ("%s %.3f"):format(name, losses[name])
   end
   local fraction, left = self:remaining()
@@ -181,7 +174,7 @@ end
 ---@param losses table<string, daub.Tensor>
 function Session:stepped(losses)
   local values = {}
-  for _, name in ipairs(sorted_keys(losses)) do
+  for _, name in ipairs(options.sorted_keys(losses)) do
     local value = losses[name]:item()
     if value ~= value or math.abs(value) == math.huge then
       self:diverged("the " .. name .. "'s loss")

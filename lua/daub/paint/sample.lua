@@ -9,6 +9,7 @@
 local autograd = require "daub.autograd"
 local core = require "daub.core.array"
 local image = require "daub.image"
+local random = require "daub.tensor.random"
 local tensor = require "daub.tensor"
 
 local M = {}
@@ -22,10 +23,7 @@ local QUALITIES = { 95, 92, 88, 84, 80, 75, 70, 60, 50, 40, 30 }
 ---@param size integer
 ---@return daub.Tensor
 function M.latent(seed, index, size)
-  local generator = core.generator(seed)
-  core.set_generator_state(generator, (core.generator_state(generator)),
-    ("%.0f"):format(index * APART))
-  return tensor.wrap(core.normal(generator, { 1, size }, "f32"))
+  return tensor.wrap(core.normal(random.at(seed, index * APART), { 1, size }, "f32"))
 end
 
 ---@param network daub.Module a generator in eval mode

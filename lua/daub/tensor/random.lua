@@ -10,6 +10,16 @@ function M.seed(n)
   A.set_generator_state(M.default, A.generator_state(fresh))
 end
 
+--- A generator that begins `place` numbers into those of `seed`: what is drawn from it depends on
+--- the two alone.
+---@param seed integer
+---@param place integer
+function M.at(seed, place)
+  local generator = A.generator(("%.0f"):format(seed))
+  A.set_generator_state(generator, (A.generator_state(generator)), ("%.0f"):format(place))
+  return generator
+end
+
 --- The generator an options table names, or the default one.
 function M.generator_of(o) return o and o.generator or M.default end
 
