@@ -30,7 +30,8 @@ local o = cli.parse(arg, {
 local report = cli.reporter(o)
 
 local stem, ending = o.out:match("^(.*)%.(%w+)$")
-if not stem or not ("png jpg jpeg webp"):find(ending:lower(), 1, true) then
+local endings = { png = true, jpg = true, jpeg = true, webp = true }
+if not stem or not endings[ending:lower()] then
   cli.exit(2, ("sheet: --out %s: a name ending in .png, .jpg or .webp expected"):format(o.out))
 end
 

@@ -112,8 +112,10 @@ describe("a contact sheet", function()
     assert.equal(0, process:wait())
     assert.equal("png", (image.probe(system.read_file(out))))
     assert.matches('"pictures"', system.read_file(folder .. "/sheet.json"))
-    process = assert(system.spawn({ daub, "sheet", folder .. "/c", "--out", folder .. "/a.txt" },
-      { stderr = "null" }))
-    assert.equal(2, process:wait())
+    for _, name in ipairs { "/a.txt", "/a.p", "/png" } do
+      process = assert(system.spawn({ daub, "sheet", folder .. "/c", "--out", folder .. name },
+        { stderr = "null" }))
+      assert.equal(2, process:wait())
+    end
   end)
 end)
