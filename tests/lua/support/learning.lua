@@ -68,13 +68,4 @@ function M.start(pictures, out, words)
     { stdin = "null", stdout = "pipe", stderr = "pipe" }))
 end
 
----Waits until a file is there.
-function M.wait_for(path)
-  for _ = 1, 600 do
-    if system.stat(path) then return end
-    system.sleep(0.05)
-  end
-  error(path .. " did not appear")
-end
-
 return M
