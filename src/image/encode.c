@@ -49,6 +49,9 @@ static daub_status check(const daub_pixels *in, const char *what, int max_side) 
     if (in->width < 1 || in->height < 1 || in->width > max_side || in->height > max_side)
         return daub_fail(DAUB_INVALID, "%s: sides of 1 to %d expected, got %lldx%lld", what,
                          max_side, (long long)in->width, (long long)in->height);
+    if (!daub_pixels_within(in, INT_MAX / 2)) // PNG may come out larger than the pixels
+        return daub_fail(DAUB_INVALID, "%s: a picture of %lldx%lld is more than 1 GiB", what,
+                         (long long)in->width, (long long)in->height);
     return DAUB_OK;
 }
 

@@ -57,11 +57,11 @@ typedef struct daub_pixels {
     bool is_float;
     int channels;
     int64_t width, height;
-    int64_t row_bytes; // distance of two rows
+    int64_t row_bytes; // distance of two rows, never less than their length
 } daub_pixels;
 
-// Encoding of u8 pixels with 1, 3 or 4 channels (JPEG and WebP take no less than 3). *out from
-// daub_alloc.
+// Encoding of u8 pixels with 1, 3 or 4 channels (JPEG and WebP take no less than 3), at most 1 GiB of
+// them. *out from daub_alloc.
 daub_status daub_encode_png(const daub_pixels *in, uint8_t **out, size_t *size);
 daub_status daub_encode_jpeg(const daub_pixels *in, int quality, uint8_t **out, size_t *size);
 daub_status daub_encode_webp(const daub_pixels *in, int quality, uint8_t **out, size_t *size);
@@ -79,7 +79,8 @@ bool daub_filter_parse(const char *name, daub_filter *filter); // false when unk
 // Fills `out` (same dtype and channels, its own size) from `in`. Edges are clamped; widening
 // kernels when shrinking. Values are filtered as they are (sRGB) unless `linear`, which undoes and
 // redoes the sRGB curve (u8 only; a fourth channel is alpha and stays linear). Channels are
-// filtered separately. f32 values are not clamped: Lanczos and Catmull-Rom overshoot.
+// filtered separately. f32 values are not clamped: Lanczos and Catmull-Rom overshoot. DAUB_INVALID
+// for sizes beyond stb's arithmetic (2 GiB, or extreme ratios); Lanczos takes them.
 daub_status daub_resize(const daub_pixels *in, const daub_pixels *out, daub_filter filter,
                         bool linear);
 

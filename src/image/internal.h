@@ -2,7 +2,17 @@
 #ifndef DAUB_IMAGE_INTERNAL_H
 #define DAUB_IMAGE_INTERNAL_H
 
+#include <limits.h>
+
 #include "image/image.h"
+
+// stb counts bytes and places in int: whether a picture, as it lies and as RGB, stays within
+// `limit`. Sides are at least 1.
+static inline bool daub_pixels_within(const daub_pixels *p, int limit) {
+    int64_t row = (p->width + 1) * (p->channels < 3 ? 3 : p->channels) * (p->is_float ? 4 : 1);
+    if (p->row_bytes > row) row = p->row_bytes;
+    return row <= limit / p->height;
+}
 
 static inline uint32_t be16(const uint8_t *p) {
     return (uint32_t)p[0] << 8 | p[1];

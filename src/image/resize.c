@@ -34,6 +34,19 @@ static daub_status check(const daub_pixels *in, const daub_pixels *out, bool lin
     return DAUB_OK;
 }
 
+// stb keeps rows of the output's width, as floats, for as many input rows as its widest filter (4
+// output pixels) spans, and computes their size in int.
+static daub_status check_stb(const daub_pixels *in, const daub_pixels *out) {
+    int64_t kept = 4 * (in->height / out->height + 1) + 2;
+    int64_t row = out->width * out->channels * (int64_t)sizeof(float);
+    if (kept * row <= INT_MAX / 2 && daub_pixels_within(in, INT_MAX) &&
+        daub_pixels_within(out, INT_MAX))
+        return DAUB_OK;
+    return daub_fail(DAUB_INVALID, "resize: %lldx%lld to %lldx%lld is too much (lanczos3 can)",
+                     (long long)in->width, (long long)in->height, (long long)out->width,
+                     (long long)out->height);
+}
+
 daub_status daub_resize(const daub_pixels *in, const daub_pixels *out, daub_filter filter,
                         bool linear) {
     static const stbir_filter stb_filters[] = {STBIR_FILTER_BOX, STBIR_FILTER_TRIANGLE,
@@ -41,6 +54,8 @@ daub_status daub_resize(const daub_pixels *in, const daub_pixels *out, daub_filt
     daub_status status = check(in, out, linear);
     if (status != DAUB_OK) return status;
     if (filter == DAUB_FILTER_LANCZOS3) return daub_lanczos3(in, out, linear);
+    status = check_stb(in, out);
+    if (status != DAUB_OK) return status;
     int alpha = in->channels == 4 ? 3 : STBIR_ALPHA_CHANNEL_NONE;
     int flags = alpha == 3 ? STBIR_FLAG_ALPHA_PREMULTIPLIED : 0; // channels are filtered separately
     stbir_colorspace space = linear ? STBIR_COLORSPACE_SRGB : STBIR_COLORSPACE_LINEAR;

@@ -75,6 +75,9 @@ static daub_pixels check_pixels(lua_State *L, int index) {
                   (p.width == 1 || a->stride[1] == p.channels);
     if (!packed || a->stride[0] < 0)
         luaL_error(L, "pixels: the pixels of a row must lie side by side (use :contiguous())");
+    // stb takes a distance of 0 for packed rows and would read past the end
+    if (p.height > 1 && a->stride[0] < p.width * p.channels)
+        luaL_error(L, "pixels: rows must not share memory (use :contiguous())");
     p.row_bytes = p.height == 1 ? p.width * p.channels : a->stride[0];
     p.row_bytes *= p.is_float ? 4 : 1;
     return p;

@@ -301,6 +301,23 @@ static void test_resize(void) {
     CHECK_STATUS(DAUB_INVALID, daub_resize(&in, &to, DAUB_FILTER_BOX, false));
 }
 
+// Sizes at which stb's own arithmetic overflows; the pixels are never looked at.
+static void test_excess(void) {
+    static uint8_t tall[65535], wide[65535];
+    daub_pixels in = {tall, false, 1, 1, 65535, 1}, to = {wide, false, 1, 65535, 1, 65535};
+    CHECK_STATUS(DAUB_INVALID, daub_resize(&in, &to, DAUB_FILTER_TRIANGLE, false));
+    CHECK_STATUS(DAUB_OK, daub_resize(&in, &to, DAUB_FILTER_LANCZOS3, false));
+    uint8_t *out;
+    size_t size;
+    daub_pixels huge = {tall, false, 3, 50000, 35000, 150000};
+    CHECK_STATUS(DAUB_INVALID, daub_encode_png(&huge, &out, &size));
+    CHECK_STATUS(DAUB_INVALID, daub_encode_jpeg(&huge, 90, &out, &size));
+    daub_pixels apart = {tall, false, 3, 10, 35000, 1 << 20}; // few pixels, far between
+    CHECK_STATUS(DAUB_INVALID, daub_encode_png(&apart, &out, &size));
+    to = (daub_pixels){wide, false, 3, 10, 10, 30};
+    CHECK_STATUS(DAUB_INVALID, daub_resize(&apart, &to, DAUB_FILTER_BOX, false));
+}
+
 static void test_phash(void) {
     daub_pixels in = picture(3);
     for (int i = 0; i < W * H * 3; i++) { // waves, so that no coefficient is near the median
@@ -345,6 +362,7 @@ int main(void) {
     test_orientation();
     test_alpha_and_grey();
     test_resize();
+    test_excess();
     test_phash();
     test_measures();
     return check_summary();

@@ -248,6 +248,8 @@ describe("pixels", function()
     raises("got 1 dimensions", image.phash, tensor.zeros { 4 })
     raises("1 to 4 channels expected, got 5", image.resize, tensor.zeros { 4, 4, 5 }, 2, 2)
     raises("side by side", image.phash, picture():transpose(1, 2))
+    local row = picture():narrow(1, 1, 1)
+    raises("rows must not share memory", image.resize, row:expand { 9, row.shape[2], 3 }, 4, 4)
   end)
 end)
 
