@@ -175,25 +175,27 @@ static void bind_value(lua_State *L, sqlite3_stmt *statement, int parameter) {
     size_t length;
     const char *text;
     lua_Number number;
+    int rc = SQLITE_OK;
     switch (lua_type(L, -1)) {
-    case LUA_TNIL: sqlite3_bind_null(statement, parameter); break;
-    case LUA_TBOOLEAN: sqlite3_bind_int(statement, parameter, lua_toboolean(L, -1)); break;
+    case LUA_TNIL: rc = sqlite3_bind_null(statement, parameter); break;
+    case LUA_TBOOLEAN: rc = sqlite3_bind_int(statement, parameter, lua_toboolean(L, -1)); break;
     case LUA_TNUMBER:
         number = lua_tonumber(L, -1);
         if (!isfinite(number)) luaL_error(L, "database: parameter %d is not finite", parameter);
         if (number == floor(number) && fabs(number) <= EXACT_INTEGER)
-            sqlite3_bind_int64(statement, parameter, (sqlite3_int64)number);
+            rc = sqlite3_bind_int64(statement, parameter, (sqlite3_int64)number);
         else
-            sqlite3_bind_double(statement, parameter, number);
+            rc = sqlite3_bind_double(statement, parameter, number);
         break;
     case LUA_TSTRING:
         text = lua_tolstring(L, -1, &length);
-        sqlite3_bind_text64(statement, parameter, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+        rc = sqlite3_bind_text64(statement, parameter, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
         break;
     default:
         luaL_error(L, "database: parameter %d is a %s (string, number, boolean or nil expected)",
                    parameter, luaL_typename(L, -1));
     }
+    if (rc != SQLITE_OK) luaL_error(L, "database: parameter %d: %s", parameter, sqlite3_errstr(rc));
 }
 
 static void check_parameter_names(lua_State *L, sqlite3_stmt *statement, int count) {
@@ -222,7 +224,7 @@ static void bind_all(lua_State *L, sqlite3_stmt *statement) {
     check_parameter_names(L, statement, count);
     for (int i = 1; i <= count; i++) {
         const char *name = sqlite3_bind_parameter_name(statement, i);
-        if (name)
+        if (name && *name != '?') // ?3 is the third of the list
             lua_getfield(L, 3, name + 1);
         else
             lua_rawgeti(L, 3, i);

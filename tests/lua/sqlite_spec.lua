@@ -23,6 +23,7 @@ describe("sqlite", function()
     local seen = {}
     for row in db:rows("select a, b from t order by b") do seen[#seen + 1] = { row.a, row.b } end
     assert.same({ { nil, 2 }, { nil, 3 } }, seen)
+    assert.same({ x = 5, y = 4 }, db:row("select ?2 as x, ?1 as y", { 4, 5 }))
   end)
 
   it("counts changed rows", function()
