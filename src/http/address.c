@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -87,6 +86,24 @@ daub_zone daub_address_zone_of_host(const char *host) {
     if (inet_pton(AF_INET6, bare, &v6) == 1) return zone_v6(v6.s6_addr);
     if (inet_pton(AF_INET, bare, &v4) == 1) return zone_v4(ntohl(v4.s_addr));
     return DAUB_ZONE_PUBLIC;
+}
+
+bool daub_host_listed(const char *list, const char *host) {
+    size_t host_length = strlen(host);
+    if (host_length && host[host_length - 1] == '.') host_length--;
+    for (const char *at = list ? list : ""; *at;) {
+        at += strspn(at, ", \t");
+        size_t length = strcspn(at, ", \t");
+        const char *name = at;
+        at += length;
+        if (length == 1 && *name == '*') return true;
+        while (length && *name == '.') name++, length--;
+        if (length && name[length - 1] == '.') length--;
+        if (!length || length > host_length) continue;
+        const char *tail = host + host_length - length;
+        if (!strncasecmp(tail, name, length) && (tail == host || tail[-1] == '.')) return true;
+    }
+    return false;
 }
 
 const char *daub_zone_name(daub_zone zone) {

@@ -134,16 +134,21 @@ static int on_progress(void *context, curl_off_t total_down, curl_off_t down, cu
 
 // ---- Addresses ---------------------------------------------------------------------------------
 
-// Through a proxy the address seen is the proxy's, which is often, and rightly, a local one.
+static bool is_set(const char *variable) {
+    const char *value = getenv(variable);
+    return value && *value;
+}
+
+// Through a proxy the address seen is the proxy's, which is often, and rightly, a local one. What
+// no_proxy lists is reached without it. (Addresses in digits need no look here: prepare does.)
 static bool proxied(const daub_transfer *t) {
     static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
     static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
                                          NULL};
-    for (const char *const *name = t->url.secure ? secure : plain; *name; name++) {
-        const char *value = getenv(*name);
-        if (value && *value) return true;
-    }
-    return false;
+    const char *const *name = t->url.secure ? secure : plain;
+    while (*name && !is_set(*name)) name++;
+    return *name && !daub_host_listed(getenv(is_set("no_proxy") ? "no_proxy" : "NO_PROXY"),
+                                      t->url.host);
 }
 
 static daub_zone zone_of_text(const char *address) {

@@ -1,6 +1,7 @@
 // Address zones, URLs, where bodies go, and the queues. Answers and their faults are tested from
 // Lua, against a server.
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,41 @@ static void test_hosts(void) {
     CHECK(daub_address_zone_of_host("192.168.0.1") == DAUB_ZONE_PRIVATE);
     CHECK(daub_address_zone_of_host("example.org") == DAUB_ZONE_PUBLIC);
     CHECK(daub_address_zone_of_host("") == DAUB_ZONE_PUBLIC);
+}
+
+static void test_lists_of_hosts(void) {
+    static const char list[] = "example.org, .corp ,box.,127.0.0.1";
+    CHECK(daub_host_listed(list, "example.org") && daub_host_listed(list, "a.Example.ORG."));
+    CHECK(daub_host_listed(list, "intranet.corp") && daub_host_listed(list, "corp"));
+    CHECK(daub_host_listed(list, "box") && daub_host_listed(list, "127.0.0.1"));
+    CHECK(!daub_host_listed(list, "anexample.org") && !daub_host_listed(list, "org"));
+    CHECK(!daub_host_listed(list, "") && !daub_host_listed("", "a") && !daub_host_listed(NULL, "a"));
+    CHECK(daub_host_listed("a, *", "b") && !daub_host_listed(" , .", "b"));
+}
+
+// A host that no_proxy lists is reached directly: where it leads is looked at in spite of the proxy.
+static void test_past_the_proxy(void) {
+    char name[256], url[300];
+    int64_t id;
+    struct addrinfo *found;
+    if (gethostname(name, sizeof name) || getaddrinfo(name, NULL, NULL, &found)) return;
+    bool near = daub_address_zone(found->ai_addr) != DAUB_ZONE_PUBLIC;
+    freeaddrinfo(found);
+    if (!near) return; // a machine that is known by its public address
+    snprintf(url, sizeof url, "http://%s:1/", name);
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    setenv("no_proxy", name, 1);
+    daub_http *http;
+    CHECK_STATUS(DAUB_OK, daub_http_open(&http, &(daub_http_options){0}));
+    CHECK_STATUS(DAUB_OK,
+                 daub_http_add(http, &(daub_http_request){.url = url, .public_only = true}, &id));
+    CHECK_STATUS(DAUB_OK, daub_http_poll(http, 10));
+    daub_http_result *r = daub_http_take(http);
+    CHECK(r && r->code && !strcmp(r->code, "address"));
+    daub_http_result_free(r);
+    daub_http_close(http);
+    unsetenv("http_proxy");
+    unsetenv("no_proxy");
 }
 
 static void test_urls(void) {
@@ -234,6 +270,8 @@ static void test_requests(void) {
 int main(void) {
     test_zones();
     test_hosts();
+    test_lists_of_hosts();
+    test_past_the_proxy();
     test_urls();
     test_sink();
     test_queues();
