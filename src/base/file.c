@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,13 +36,23 @@ static daub_status write_all(int fd, const char *data, size_t size, const char *
     return DAUB_OK;
 }
 
-// mkstemp makes files 0600: give the new file the old one's mode, or what open would have given.
-static void set_mode(int fd, const char *path) {
-    struct stat old;
-    mode_t mask = umask(0);
-    umask(mask);
-    mode_t mode = stat(path, &old) == 0 ? old.st_mode & 07777 : 0666 & ~mask;
-    if (fchmod(fd, mode)) return; // a file system without modes
+daub_status daub_file_create_part(const char *path, char **part, int *fd) {
+    static atomic_uint counter;
+    size_t size = strlen(path) + 40;
+    char *name = malloc(size);
+    if (!name) return no_memory(path);
+    for (int attempt = 0; attempt < 100; attempt++) {
+        snprintf(name, size, "%s.part-%ld-%u", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+        *fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (*fd >= 0) {
+            *part = name;
+            return DAUB_OK;
+        }
+        if (errno != EEXIST) break;
+    }
+    daub_status status = system_failure(path);
+    free(name);
+    return status;
 }
 
 // The folder's entry is on disk only after the folder was synced; some file systems cannot.
@@ -56,27 +67,23 @@ static void sync_folder_of(const char *path) {
 }
 
 daub_status daub_file_write(const char *path, const daub_bytes *parts, size_t count) {
-    size_t length = strlen(path);
-    char *temporary = malloc(length + 12);
-    if (!temporary) return no_memory(path);
-    snprintf(temporary, length + 12, "%s.tmp-XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        free(temporary);
-        return system_failure(path);
+    char *part;
+    int fd;
+    struct stat old;
+    daub_status status = daub_file_create_part(path, &part, &fd);
+    if (status != DAUB_OK) return status;
+    if (stat(path, &old) == 0 && fchmod(fd, old.st_mode & 07777)) { /* a file system without modes */
     }
-    set_mode(fd, path);
-    daub_status status = DAUB_OK;
     for (size_t i = 0; i < count && status == DAUB_OK; i++)
         status = write_all(fd, parts[i].data, parts[i].size, path);
     if (status == DAUB_OK && fsync(fd)) status = system_failure(path);
     if (close(fd) && status == DAUB_OK) status = system_failure(path);
-    if (status == DAUB_OK && rename(temporary, path)) status = system_failure(path);
+    if (status == DAUB_OK && rename(part, path)) status = system_failure(path);
     if (status == DAUB_OK)
         sync_folder_of(path);
     else
-        unlink(temporary);
-    free(temporary);
+        unlink(part);
+    free(part);
     return status;
 }
 

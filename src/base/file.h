@@ -24,6 +24,9 @@ typedef struct daub_bytes {
 // `path` and syncs the folder. The file keeps the mode it had, or gets 0666 less the umask.
 daub_status daub_file_write(const char *path, const daub_bytes *parts, size_t count);
 
+// Makes and opens PATH.part-PID-N, a name no other writer of any process has; *part is malloc'ed.
+daub_status daub_file_create_part(const char *path, char **part, int *fd);
+
 // *data is malloc'ed (a 0 byte follows). DAUB_IO when the file holds more than max_bytes.
 daub_status daub_file_read(const char *path, size_t max_bytes, char **data, size_t *size);
 

@@ -1,30 +1,12 @@
 #include "http/sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-// Makes path.part-PID-N, a name no other transfer of any process has.
-static daub_status open_part(daub_sink *sink) {
-    static atomic_uint counter;
-    size_t size = strlen(sink->path) + 40;
-    sink->part = malloc(size);
-    if (!sink->part) return daub_fail(DAUB_NO_MEMORY, "%.200s: no memory", sink->path);
-    for (int attempt = 0; attempt < 100; attempt++) {
-        snprintf(sink->part, size, "%s.part-%ld-%u", sink->path, (long)getpid(),
-                 atomic_fetch_add(&counter, 1));
-        sink->fd = open(sink->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (sink->fd >= 0) return DAUB_OK;
-        if (errno != EEXIST) break;
-    }
-    free(sink->part);
-    sink->part = NULL; // not ours to remove
-    return daub_fail(DAUB_IO, "%.200s: cannot be written (%s)", sink->path, strerror(errno));
-}
+#include "base/file.h"
 
 daub_sink *daub_sink_open(const char *path, bool sync, int64_t max_bytes) {
     daub_sink *sink = calloc(1, sizeof *sink);
@@ -43,7 +25,7 @@ daub_sink *daub_sink_open(const char *path, bool sync, int64_t max_bytes) {
             daub_fail(DAUB_NO_MEMORY, "no memory for an answer");
             goto fail;
         }
-        if (open_part(sink) != DAUB_OK) goto fail;
+        if (daub_file_create_part(path, &sink->part, &sink->fd) != DAUB_OK) goto fail;
     }
     return sink;
 fail:
@@ -88,20 +70,6 @@ daub_status daub_sink_write(daub_sink *sink, const void *data, size_t size) {
     return status;
 }
 
-// Makes a renaming outlast a power cut.
-static void sync_folder(const char *path) {
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) + 1 : 0;
-    if (length >= sizeof folder) return;
-    memcpy(folder, path, length);
-    folder[length] = '\0';
-    int fd = open(length ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd); // some file systems cannot; the file itself is safe
-    close(fd);
-}
-
 daub_status daub_sink_finish(daub_sink *sink) {
     daub_hash *hash = sink->hash;
     sink->hash = NULL;
@@ -110,11 +78,12 @@ daub_status daub_sink_finish(daub_sink *sink) {
     int failed = sink->sync ? fsync(sink->fd) : 0;
     failed |= close(sink->fd);
     sink->fd = -1;
-    if (failed || rename(sink->part, sink->path))
+    if (failed || (!sink->sync && rename(sink->part, sink->path)))
         return daub_fail(DAUB_IO, "%.200s: cannot be written (%s)", sink->path, strerror(errno));
+    if (sink->sync) status = daub_file_rename(sink->part, sink->path); // syncs the folder
+    if (status != DAUB_OK) return status;
     free(sink->part);
     sink->part = NULL;
-    if (sink->sync) sync_folder(sink->path);
     return DAUB_OK;
 }
 
