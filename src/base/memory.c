@@ -20,6 +20,7 @@ enum { HEADER = 64, STEPS = 8, MIN_SHIFT = 8, CLASSES = (48 - MIN_SHIFT) * STEPS
 #define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_FROM ((size_t)1 << 20)
+#define CACHE_FLOOR ((int64_t)256 << 20)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static header *cache[CLASSES];
@@ -47,6 +48,11 @@ static header *take_cached(int class) {
     return h;
 }
 
+// Training reuses what it cached; pictures of ever new sizes would only add to it.
+static bool cache_is_stale(void) {
+    return counters.cached > CACHE_FLOOR && counters.cached / 2 > counters.peak;
+}
+
 static header *from_system(size_t size) {
     bool huge = size >= HUGE_FROM;
     size_t total = (size + HEADER + PAGE - 1) / PAGE * PAGE; // the last huge page is not filled up
@@ -67,7 +73,9 @@ void *daub_alloc(size_t bytes) {
     header *h = take_cached(class);
     if (!h) {
         counters.system_calls++;
+        bool stale = cache_is_stale();
         pthread_mutex_unlock(&lock);
+        if (stale) daub_memory_trim();
         h = from_system(size);
         if (!h) {
             daub_memory_trim();

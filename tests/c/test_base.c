@@ -93,6 +93,10 @@ static void check_memory(void) {
     daub_memory_trim();
     CHECK(daub_memory_stats().cached == 0);
     CHECK(!daub_alloc(SIZE_MAX) && strstr(daub_error_message(), "memory"));
+    // One block each of 16 classes: the cache stays within its bound.
+    for (size_t mib = 40; mib <= 160; mib += mib < 80 ? 5 : 10) daub_free(daub_alloc(mib << 20));
+    CHECK(daub_memory_stats().cached <= (2 * 160 + 160) << 20);
+    daub_memory_trim();
     char *small = daub_scratch(0, 1, 100), *same = daub_scratch(0, 1, 50);
     CHECK(small && small == same && daub_scratch(0, 2, 100) != small);
 }
