@@ -72,7 +72,8 @@ daub_status daub_file_write(const char *path, const daub_bytes *parts, size_t co
     struct stat old;
     daub_status status = daub_file_create_part(path, &part, &fd);
     if (status != DAUB_OK) return status;
-    if (stat(path, &old) == 0 && fchmod(fd, old.st_mode & 07777)) { /* a file system without modes */
+    if (stat(path, &old) == 0 && fchmod(fd, old.st_mode & 07777)) {
+        // a file system without modes
     }
     for (size_t i = 0; i < count && status == DAUB_OK; i++)
         status = write_all(fd, parts[i].data, parts[i].size, path);

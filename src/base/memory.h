@@ -7,8 +7,8 @@
 // Blocks of 1 MiB and more lie on 2 MiB boundaries and ask for huge pages. A freed block is kept
 // for the next request of its size class, so steady-state training takes nothing from the system (a
 // fresh 32 MiB costs 34 ms to touch, a cached one 1.4 ms). Work of ever new sizes does not pile up:
-// before the system is asked for more, a cache of over 256 MiB and over twice the largest use so far
-// is given back. All functions may be called from any thread.
+// before the system is asked for more, a cache of over 256 MiB and over twice the largest use so
+// far is given back. All functions may be called from any thread.
 #ifndef DAUB_BASE_MEMORY_H
 #define DAUB_BASE_MEMORY_H
 

@@ -60,8 +60,8 @@ typedef struct daub_pixels {
     int64_t row_bytes; // distance of two rows, never less than their length
 } daub_pixels;
 
-// Encoding of u8 pixels with 1, 3 or 4 channels (JPEG and WebP take no less than 3), at most 1 GiB of
-// them. *out from daub_alloc.
+// Encoding of u8 pixels with 1, 3 or 4 channels (JPEG and WebP take no less than 3), at most 1 GiB
+// of them. *out from daub_alloc.
 daub_status daub_encode_png(const daub_pixels *in, uint8_t **out, size_t *size);
 daub_status daub_encode_jpeg(const daub_pixels *in, int quality, uint8_t **out, size_t *size);
 daub_status daub_encode_webp(const daub_pixels *in, int quality, uint8_t **out, size_t *size);
