@@ -72,7 +72,7 @@ local function keep_locals(text)
 end
 
 local function is_incomplete(message)
-  return message:find("'<eof>'", 1, true) ~= nil
+  return message:find("near '<eof>'", 1, true) ~= nil
 end
 
 -- Text to a function that the compiler leaves alone, so that Ctrl-C ends any of its loops.

@@ -45,6 +45,7 @@ describe("a session", function()
   it("survives every error", function()
     assert.are.equal("error: stdin:1: boom\nok\n", feed("do error 'boom' end", "'ok'"))
     assert.matches("^error: stdin:1: unexpected symbol near '%)'", feed ")")
+    assert.matches("^error: stdin:1: .* near '4'\n5\n$", feed("x = 4 4", "5"))
     assert.matches("^error: {code = 7}", feed "error {code = 7}")
     assert.matches("^error: nil\n", feed "error()")
     assert.matches("whose __tostring failed: .*bad.*\nok\n",
