@@ -158,6 +158,16 @@ static void end_progress(lua_State *L) {
     lua_pop(L, 2);
 }
 
+// One line; what a message holds beyond it (the places a module was looked for) is part of the
+// traceback.
+static void print_message(const char *message, bool whole) {
+    size_t length = whole ? strlen(message) : strcspn(message, "\n");
+    bool cut = message[length] != 0;
+    while (cut && length > 0 && (message[length - 1] == ':' || message[length - 1] == ' ')) length--;
+    fprintf(stderr, "daub: %.*s%s\n", (int)length, message,
+            cut ? " (--traceback adds the rest)" : "");
+}
+
 // Prints the error at the top of the stack, removes it, gives the exit code.
 static int report(lua_State *L) {
     end_progress(L);
@@ -173,7 +183,7 @@ static int report(lua_State *L) {
         bool interrupted = daub_interrupt_pending() && says_interrupted(message);
         code = interrupted ? HOST_INTERRUPTED : HOST_FAILED;
         if (interrupted && !traceback_wanted(L)) message = "interrupted";
-        if (!quiet || !interrupted) fprintf(stderr, "daub: %s\n", message);
+        if (!quiet || !interrupted) print_message(message, traceback_wanted(L));
     }
     lua_pop(L, 1);
     return code;

@@ -147,6 +147,12 @@ describe("an error", function()
     fails(2, "^daub: %-e: needs a value", { "-e" })
   end)
 
+  it("is one line, the rest comes with --traceback", function()
+    fails(1, "^daub: module 'no.such' not found %(%-%-traceback adds the rest%)\n$",
+      { "-l", "no.such" })
+    assert.matches("no file '", run({ "--traceback", "-l", "no.such" }).err)
+  end)
+
   it("in writing standard output is told", function()
     local r = run({ "-c", daub.path .. " -e 'print(1)' > /dev/full" }, { program = "sh" })
     assert.are.equal(1, r.code)
