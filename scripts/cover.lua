@@ -1,6 +1,7 @@
 -- The whole way in one go: collect, lay out, train, paint. Stop it when you like; the same command
 -- goes on where it stopped. --from demo needs no network and no account.
 local cli = require "daub.cli"
+local sizes = require "daub.paint.sizes"
 local o = cli.parse(arg, {
   name = "cover", summary = "from people's covers to one of your own, in one go",
   usage = "--from SOURCE:WHO",
@@ -14,15 +15,14 @@ local o = cli.parse(arg, {
     { "limit", type = "integer", value = "N", min = 1, help = "at most so many people" },
     { "in", type = "path", value = "DIR", help = "folder for everything (default: ./daub-WHO)" },
     { "minutes", type = "number", value = "M", min = 0,
-      help = "time to train (default: 60; demo: 7)" },
-    { "steps", type = "integer", value = "N", min = 1, help = "train until step N instead" },
+      help = "time to train (default: 60; demo: 7; or as --steps takes)" },
+    { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
     { "size", type = "size", value = "WxH",
       help = "size to train at (default: 192x64; demo: 96x32)" },
     { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true, help = "as for train" },
-    { "for", type = "choice", value = "NETWORK", default = "x",
-      choices = { "x", "facebook", "mastodon", "bluesky", "linkedin", "youtube" },
+    { "for", type = "choice", value = "NETWORK", choices = sizes.names, default = "x",
       help = "whose size to paint" },
     { "count", type = "integer", value = "N", min = 1, default = 12, help = "paintings" },
     { "pictures", type = "integer", value = "N", min = 1, default = 600,
@@ -42,8 +42,8 @@ local who = o.from[1].value:gsub("^%w+:", ""):gsub("[^%w._@-]+", "-"):gsub("^%-+
 local folder = o["in"] or "./daub-" .. who
 local covers, run, paintings = folder .. "/covers", folder .. "/run", folder .. "/paintings"
 
-local function must(value, message)
-  if not value then cli.fail("cover: " .. message) end
+local function must(value, message, code)
+  if not value then cli.exit(code == "usage" and 2 or 1, "cover: " .. message) end
   return value
 end
 
@@ -102,7 +102,7 @@ if o.size or small then
   training[#training + 1] = o.size and ("%dx%d"):format(o.size.width, o.size.height) or "96x32"
 end
 stage("train", training, { steps = o.steps, seed = o.given.seed and o.seed, recipe = o.recipe,
-  minutes = not o.steps and (o.minutes or (is_demo and 7) or 60) or nil })
+  minutes = o.minutes or not o.steps and (is_demo and 7 or 60) or nil })
 
 -- 3. The paintings.
 stage("paint", { run, "--out", paintings, "--grid", "4x8" }, { seed = o.seed })

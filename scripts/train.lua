@@ -8,8 +8,9 @@ local o = cli.parse(arg, {
   options = {
     { "out", type = "path", value = "RUN", required = true, help = "folder of the run" },
     { "size", type = "size", value = "WxH", help = "size of what is painted (default: 192x64)" },
-    { "minutes", type = "number", value = "M", min = 0, help = "time to train (default: 60)" },
-    { "steps", type = "integer", value = "N", min = 1, help = "train until step N instead" },
+    { "minutes", type = "number", value = "M", min = 0,
+      help = "time to train (default: 60, or as --steps takes)" },
+    { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
     { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
@@ -35,6 +36,7 @@ local report = cli.reporter(o)
 
 local function must(value, message, code)
   if code == "interrupted" then cli.interrupted() end
+  if code == "usage" then cli.exit(2, "train: " .. message) end
   if not value then cli.fail("train: " .. message) end
   return value, message
 end
@@ -73,7 +75,7 @@ local session = must(trainer.start {
   state = { generator = G, critic = D, average = average, adam_g = adam_g, adam_d = adam_d },
   seed = options.seed, batch = s.batch, latent = s.latent,
   loader = { zoom = s.zoom, mirror = s.mirror == 1 },
-  steps = o.steps, minutes = not o.steps and (o.minutes or 60) or nil, save_every = o.save_every,
+  steps = o.steps, minutes = o.minutes or not o.steps and 60 or nil, save_every = o.save_every,
 })
 
 while session:continues() do

@@ -21,17 +21,17 @@ end
 
 ---The options of a new run, checked.
 ---@param o table collection, recipe, size {width, height}, seed as given or nil; set: list of pairs
----@return table|nil options, string? message
+---@return table|nil options, string? message, string? code "usage"
 function M.options(o)
   local recipe, size = o.recipe or M.defaults.recipe, o.size or M.defaults.size
   local network = M.network(recipe)
   local chosen, message = settings.read(o.set, network)
-  if not chosen then return nil, message end
+  if not chosen then return nil, message, "usage" end
   local fits
   fits, message = network.fits(size.width, size.height)
-  if not fits then return nil, ("--size %dx%d: %s"):format(size.width, size.height, message) end
-  if size.width * size.height > 2 ^ 22 then
-    return nil, ("--size %dx%d: at most 4 megapixels"):format(size.width, size.height)
+  if size.width * size.height > 2 ^ 22 then fits, message = false, "at most 4 megapixels" end
+  if not fits then
+    return nil, ("--size %dx%d: %s"):format(size.width, size.height, message), "usage"
   end
   return { collection = o.collection, recipe = recipe, seed = o.seed or M.defaults.seed,
     size = { width = size.width, height = size.height }, settings = chosen }
@@ -61,7 +61,7 @@ end
 ---The run `o.out`: made with o's options, or with o.resume the one that is there (made if it is
 ---not).
 ---@param o table out, collection; resume, size, recipe, seed as given or nil; set: list of pairs
----@return daub.learn.Run|nil run, string? message
+---@return daub.learn.Run|nil run, string? message, string? code "usage" for options that are wrong
 function M.run(o)
   if o.resume and run.exists(o.out) then
     local r, message = run.resume(o.out)
@@ -73,8 +73,8 @@ function M.run(o)
     end
     return r
   end
-  local options, message = M.options(o)
-  if not options then return nil, message end
+  local options, message, code = M.options(o)
+  if not options then return nil, message, code end
   return run.create(o.out, options)
 end
 

@@ -18,4 +18,6 @@ M.networks = {
   youtube = { width = 2560, height = 1440, max_bytes = 6000000 },
 }
 
+M.names = { "x", "facebook", "mastodon", "bluesky", "linkedin", "youtube" }
+
 return M
