@@ -100,14 +100,14 @@ local function read_number(text, option, whole)
     return nil, whole and "a whole number" or "a number"
   end
   if (option.min and n < option.min) or (option.max and n > option.max) then
-    if not option.max then return nil, ("at least %g"):format(option.min) end
-    if not option.min then return nil, ("at most %g"):format(option.max) end
-    return nil, ("between %g and %g"):format(option.min, option.max)
+    if not option.max then return nil, ("at least %.16g"):format(option.min) end
+    if not option.min then return nil, ("at most %.16g"):format(option.max) end
+    return nil, ("between %.16g and %.16g"):format(option.min, option.max)
   end
   return n
 end
 
--- Each gives the value, or nil and what was expected.
+-- Each gives the value, or nil, what was expected and perhaps a hint.
 local readers = {
   string = function(text) return text end,
   path = function(text)
@@ -133,7 +133,7 @@ local readers = {
     for _, choice in ipairs(option.choices) do
       if choice == text then return text end
     end
-    return nil, table.concat(option.choices, ", ") .. nearest.hint(text, option.choices)
+    return nil, table.concat(option.choices, ", "), nearest.hint(text, option.choices)
   end,
 }
 
@@ -194,9 +194,9 @@ local function take_option(state, argv, i)
       wrong(state.spec, ("--%s needs a value"):format(name))
     end
   end
-  local value, expected = readers[option.type](text, option)
+  local value, expected, hint = readers[option.type](text, option)
   if value == nil then
-    wrong(state.spec, ("--%s: %s expected, got '%s'"):format(name, expected, text))
+    wrong(state.spec, ("--%s: %s expected, got '%s'%s"):format(name, expected, text, hint or ""))
   end
   store(state, option, value)
   return i
