@@ -8,6 +8,7 @@
 local cli = require "daub.cli"
 local collect = require "daub.collect.run"
 local collection = require "daub.collect.collection"
+local json = require "daub.json"
 local progress = require "daub.progress"
 local report_lines = require "daub.collect.report"
 local source = require "daub.collect.sources"
@@ -45,6 +46,10 @@ for i, from in ipairs(o.from) do
     exclude = system.realpath(o.collection) })
   if not parsed then cli.exit(code == "usage" and 2 or 1, message) end
   sources[i] = parsed
+  if o.given.who and parsed.noun ~= "people" then
+    report:note(("--who %s says nothing about %s: all its %s count"):format(o.who, from.value,
+      parsed.noun))
+  end
 end
 
 -- Sources that failed are named on a line each, and end the program.
@@ -91,7 +96,7 @@ if counts and counts.people > 0 then
 end
 report:event({ event = "done", people = counts and counts.people,
   pictures = counts and counts.pictures, skipped = counts and counts.skipped,
-  seconds = summary and summary.seconds, failures = summary and summary.failures })
+  seconds = summary and summary.seconds, failures = json.array(summary and summary.failures) })
 covers:close()
 if code == "interrupted" then cli.interrupted("run the same command again to go on") end
 if not summary then cli.fail(why) end

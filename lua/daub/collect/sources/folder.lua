@@ -16,7 +16,7 @@ function M.new(argument, o)
   local path = base.path(argument)
   local stat = path and system.stat(path)
   if not stat or stat.type ~= "directory" then
-    return nil, ("folder:%s: no such folder"):format(argument), "usage"
+    return nil, ("folder:%s: no such folder"):format(argument), "missing"
   end
   return setmetatable({ network = "folder", spec = "folder:" .. path, api = "", noun = "files",
     listings = { "files" }, path = path, exclude = o.exclude }, Folder)

@@ -16,7 +16,7 @@ function M.new(argument)
   local path = base.path(argument)
   local stat = path and system.stat(path)
   if not stat or stat.type ~= "file" then
-    return nil, ("urls:%s: no such file"):format(argument), "usage"
+    return nil, ("urls:%s: no such file"):format(argument), "missing"
   end
   return setmetatable({ network = "urls", spec = "urls:" .. path, api = "", noun = "addresses",
     listings = { "lines" }, path = path }, Urls)
