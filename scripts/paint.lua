@@ -1,5 +1,6 @@
 -- Paints covers from a run: single ones at a network's size, or a grid of many small ones.
 local cli = require "daub.cli"
+local sizes = require "daub.paint.sizes"
 local o = cli.parse(arg, {
   name = "paint", summary = "paints covers from a run", usage = "RUN --out DIR",
   positional = { { "run", help = "folder of a run" } },
@@ -7,8 +8,7 @@ local o = cli.parse(arg, {
     { "out", type = "path", value = "DIR", required = true, help = "where the pictures go" },
     { "count", type = "integer", value = "N", min = 1, max = 10000,
       help = "single pictures (default: 12, none with --grid)" },
-    { "for", type = "choice", value = "NETWORK",
-      choices = { "x", "facebook", "mastodon", "bluesky", "linkedin", "youtube" },
+    { "for", type = "choice", value = "NETWORK", choices = sizes.names,
       help = "size and bytes of a network's cover (default: x)" },
     { "size", type = "size", value = "WxH", help = "any other size" },
     { "grid", type = "size", value = "CxR",
@@ -25,7 +25,6 @@ local data = require "daub.core.data"
 local image = require "daub.image"
 local json = require "daub.json"
 local sample = require "daub.paint.sample"
-local sizes = require "daub.paint.sizes"
 local system = require "daub.core.system"
 local report = cli.reporter(o)
 
@@ -34,6 +33,13 @@ local function must(value, message)
   return value
 end
 if o["for"] and o.size then cli.exit(2, "paint: --for and --size exclude each other") end
+if o.size and (math.max(o.size.width, o.size.height) > 65535
+  or o.size.width * o.size.height > 10 ^ 8) then
+  cli.exit(2, "paint: --size: at most 65535 a side and 100 megapixels")
+end
+if o.grid and o.grid.width * o.grid.height > 10000 then
+  cli.exit(2, "paint: --grid: at most 10000 pictures")
+end
 
 -- The run's averaged generator, as its last checkpoint has it.
 local r = must(run.read(o.run))

@@ -48,7 +48,9 @@ if not pixels then cli.fail(info) end
 report:done()
 
 -- 2. Save it, and beside it what it shows.
-local saved, why = image.save(o.out, pixels)
+local saved, why = system.make_directory(o.out:match("^(.*)/[^/]*$") or ".")
+if not saved then cli.fail(why) end
+saved, why = image.save(o.out, pixels)
 if not saved then cli.fail(why) end
 saved, why = system.write_file(stem .. ".json", json.pretty({ collection = o.collection,
   order = o.order, seed = o.seed, cell = o.cell, columns = info.columns, rows = info.rows,
