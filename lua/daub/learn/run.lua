@@ -42,7 +42,8 @@ end
 -- What the program was, for the record.
 local function program()
   local info = system.info()
-  return { version = info.version, isa = info.isa, threads = info.threads, blas = info.blas }
+  return { version = info.version, isa = info.isa, threads = info.threads, blas = info.blas,
+    libraries = info.libraries }
 end
 
 ---Whether a folder holds a run.

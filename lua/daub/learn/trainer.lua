@@ -85,7 +85,8 @@ function M.start(o)
   self.logged = { time = self.begun, step = self.done }
   self.saved_at, self.sums = self.begun, {}
   o.run:log { event = "start", step = self.done, dataset = o.dataset_path,
-    pictures = o.dataset:info().count }
+    pictures = o.dataset:info().count, steps = o.steps, minutes = o.minutes,
+    save_every = o.save_every, threads = system.info().threads }
   system.hold_interrupts(true)
   return self
 end
