@@ -163,7 +163,7 @@ static void end_progress(lua_State *L) {
 static void print_message(const char *message, bool whole) {
     size_t length = whole ? strlen(message) : strcspn(message, "\n");
     bool cut = message[length] != 0;
-    while (cut && length > 0 && (message[length - 1] == ':' || message[length - 1] == ' ')) length--;
+    while (cut && length > 0 && strchr(": ", message[length - 1])) length--;
     fprintf(stderr, "daub: %.*s%s\n", (int)length, message,
             cut ? " (--traceback adds the rest)" : "");
 }
