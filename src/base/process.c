@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 
 extern char **environ;
@@ -85,12 +86,6 @@ daub_status daub_process_start(daub_process *out, const char *const *argv,
     return DAUB_OK;
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void reap(daub_process *p) {
     int status = 0;
     pid_t got = waitpid(p->pid, &status, WNOHANG);
@@ -103,10 +98,10 @@ static void reap(daub_process *p) {
 }
 
 daub_status daub_process_wait(daub_process *p, double seconds, bool *ended) {
-    double until = now() + seconds;
+    double until = daub_clock() + seconds;
     for (long pause = 200000; !p->ended; pause = pause < 20000000 ? pause * 2 : pause) {
         reap(p);
-        if (p->ended || (seconds >= 0 && now() >= until)) break;
+        if (p->ended || (seconds >= 0 && daub_clock() >= until)) break;
         if (daub_interrupt_raised()) return daub_fail(DAUB_INTERRUPTED, "interrupted");
         nanosleep(&(struct timespec){0, pause}, NULL);
     }

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "http/transfer.h"
 
@@ -31,15 +31,9 @@ struct daub_http {
     int taken, ended, room;
 };
 
-static double monotonic(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // While nobody polls nothing can move, which is no server's fault and must not look like a stall.
 static void move_clock(daub_http *http) {
-    double now = monotonic();
+    double now = daub_clock();
     http->clock += fmin(now - http->driven_at, 1.0);
     http->driven_at = now;
 }
@@ -73,7 +67,7 @@ daub_status daub_http_open(daub_http **out, const daub_http_options *options) {
     http->ca_file = options->ca_file ? strdup(options->ca_file) : NULL;
     http->options.user_agent = http->user_agent;
     http->options.ca_file = http->ca_file;
-    http->driven_at = monotonic();
+    http->driven_at = daub_clock();
     http->multi = curl_multi_init();
     if (!http->multi || !http->user_agent || (options->ca_file && !http->ca_file)) {
         daub_http_close(http);
@@ -216,7 +210,7 @@ daub_status daub_http_add(daub_http *http, const daub_http_request *request, int
         return DAUB_NO_MEMORY;
     }
     t->id = *id = ++http->next_id;
-    t->not_before = monotonic() + fmax(request->delay, 0);
+    t->not_before = daub_clock() + fmax(request->delay, 0);
     t->all_next = http->all;
     t->all_at = &http->all;
     if (http->all) http->all->all_at = &t->all_next;
@@ -246,7 +240,7 @@ daub_status daub_http_hold(daub_http *http, const char *text, double seconds) {
     host *h = find_host(http, url.origin);
     daub_url_free(&url);
     if (!h) return DAUB_NO_MEMORY;
-    h->not_before = monotonic() + fmax(seconds, 0);
+    h->not_before = daub_clock() + fmax(seconds, 0);
     return DAUB_OK;
 }
 
@@ -332,7 +326,7 @@ static void wait_for_traffic(daub_http *http, double seconds) {
 // Waits are never longer than 50 ms: Ctrl-C, delays and timeouts are looked at in between. A Ctrl-C
 // that is held cuts no transfer short, but the waiting.
 daub_status daub_http_poll(daub_http *http, double seconds) {
-    double deadline = monotonic() + fmax(seconds, 0);
+    double deadline = daub_clock() + fmax(seconds, 0);
     for (double left = seconds;;) {
         int running;
         if (daub_interrupt_raised()) return daub_fail(DAUB_INTERRUPTED, "interrupted");
@@ -345,7 +339,7 @@ daub_status daub_http_poll(daub_http *http, double seconds) {
         forget_idle_hosts(http);
         if (http->ended > http->taken || !http->pending || left <= 0) return DAUB_OK;
         wait_for_traffic(http, left);
-        left = daub_interrupt_pending() ? 0 : deadline - monotonic();
+        left = daub_interrupt_pending() ? 0 : deadline - daub_clock();
     }
 }
 

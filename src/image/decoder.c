@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "image/protocol.h"
@@ -66,12 +66,6 @@ struct daub_decoder {
     result *finished, **finished_last;
     int pending;
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void job_free(job *j) {
     if (!j) return;
@@ -275,7 +269,7 @@ static int run_stage(daub_decoder *d, worker *w) {
         state = send_request(w);
         if (state != 1) return state;
         w->stage = w->greeted ? HEADER : HELLO;
-        w->deadline = now() + d->limits.timeout;
+        w->deadline = daub_clock() + d->limits.timeout;
         return 1;
     case HELLO:
         state = transfer(w, &w->hello, sizeof w->hello, false);
@@ -289,7 +283,7 @@ static int run_stage(daub_decoder *d, worker *w) {
         state = transfer(w, &w->reply, sizeof w->reply, false);
         if (state != 1) return state;
         if (!reply_is_sane(d, w)) return -1;
-        w->deadline = now() + d->limits.timeout;
+        w->deadline = daub_clock() + d->limits.timeout;
         w->stage = BODY;
         return 1;
     case BODY:
@@ -354,7 +348,7 @@ static void assign(daub_decoder *d, worker *w, job *j) {
     w->stage = SENDING;
     w->done = 0;
     w->request = (daub_worker_request){.size = j->size, .max_pixels = d->limits.max_pixels};
-    w->deadline = now() + d->limits.timeout;
+    w->deadline = daub_clock() + d->limits.timeout;
     pump(d, w);
 }
 
@@ -370,7 +364,7 @@ static void dispatch(daub_decoder *d) {
 }
 
 static void expire(daub_decoder *d) {
-    double t = now();
+    double t = daub_clock();
     for (int i = 0; i < d->count; i++) {
         worker *w = &d->workers[i];
         if (!w->job || w->heard || t < w->deadline) continue;
@@ -404,14 +398,14 @@ static bool wait_and_pump(daub_decoder *d, double seconds) {
 }
 
 daub_status daub_decoder_poll(daub_decoder *d, double seconds, daub_decoded *out, bool *got) {
-    double end = now() + (seconds > 0 ? seconds : 0);
+    double end = daub_clock() + (seconds > 0 ? seconds : 0);
     *got = false;
     for (bool last = false;;) {
         dispatch(d);
         if (d->finished) break;
         if (daub_interrupt_raised()) return daub_fail(DAUB_INTERRUPTED, "interrupted");
         if (last) return DAUB_OK;
-        double left = end - now();
+        double left = end - daub_clock();
         last = left <= 0;
         if (!wait_and_pump(d, last ? 0 : left < TICK ? left : TICK)) return DAUB_OK;
     }

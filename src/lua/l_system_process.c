@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/process.h"
 #include "lua/l_system.h"
@@ -117,19 +117,13 @@ static int l_kill(lua_State *L) {
                          "\"term\", \"kill\", \"int\", \"hup\", \"stop\", \"cont\" or \"usr1\"");
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 // 1 when the descriptor is ready, 0 when the time is over, -1 on Ctrl-C. Negative seconds: for
 // ever.
 static int await(int fd, short events, double seconds) {
-    double until = now() + seconds;
+    double until = daub_clock() + seconds;
     for (;;) {
         struct pollfd p = {.fd = fd, .events = events};
-        double left = seconds < 0 ? 1 : until - now();
+        double left = seconds < 0 ? 1 : until - daub_clock();
         if (poll(&p, 1, left > 0.02 ? 20 : left > 0 ? 1 : 0) > 0) return 1;
         if (daub_interrupt_raised()) return -1;
         if (left <= 0) return 0;
