@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +47,16 @@ daub_status daub_cpu_check(void) {
 }
 
 daub_isa daub_cpu_isa(void) {
-    static int chosen = -1;
-    if (chosen >= 0) return chosen;
+    static atomic_int chosen = -1; // any thread may be the first to ask
+    int known = atomic_load(&chosen);
+    if (known >= 0) return (daub_isa)known;
     int isa = best();
     const char *wanted = getenv("DAUB_ISA");
     for (int i = 0; wanted && i <= DAUB_ISA_AVX512; i++) {
         if (!strcmp(wanted, names[i]) && supported(i)) isa = i;
     }
-    return chosen = isa;
+    atomic_store(&chosen, isa);
+    return (daub_isa)isa;
 }
 
 int daub_cpu_cores(void) {
