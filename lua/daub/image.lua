@@ -1,7 +1,7 @@
 -- Pictures: load, change, save, show.
 --
 --     local image = require "daub.image"
---     local x, info = image.load("me.jpg")      -- u8 {height, width, 3}, or nil, message, code
+--     local x = assert(image.load("me.jpg"))    -- u8 {height, width, 3}, or nil, message, code
 --     image.save("cover.png", image.cover(x, 1500, 500))
 --     image.show(image.grid({ a, b, c, d }, { columns = 2, gap = 4 }))
 --
@@ -37,16 +37,16 @@ function M.decode(bytes, o)
   return wrap(pixels), info
 end
 
----Decodes a file.
+---Decodes a file. It gives the pixels alone, so that they can be handed on: f(image.load(path)).
 ---@param path string
 ---@param o? daub.DecodeOptions
 ---@return daub.Tensor|nil pixels u8 {height, width, 3}
----@return daub.PictureInfo|string info_or_message
+---@return string? message
 ---@return string? code
 function M.load(path, o)
   local pixels, info, code = core.decode({ path = path }, o)
   if not pixels then return nil, code == "decode" and path .. ": " .. info or info, code end
-  return wrap(pixels), info
+  return wrap(pixels)
 end
 
 ---Format and stored size from the first bytes, without decoding.
