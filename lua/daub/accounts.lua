@@ -9,7 +9,7 @@ local system = require "daub.core.system"
 
 local M = {}
 
--- Where accounts.json lies, whether or not it exists.
+---Where accounts.json lies, whether or not it exists.
 ---@return string
 function M.path()
   local folder = os.getenv("XDG_CONFIG_HOME")
@@ -50,8 +50,8 @@ local function from_file(network, host)
   return token
 end
 
--- The access token for a host of a network. nil: there is none; with a message: it could not be
--- read.
+---The access token for a host of a network. nil: there is none; with a message: it could not be
+---read.
 ---@param network string  "mastodon"
 ---@param host string     in lower case
 ---@return string|nil token, string? message

@@ -59,6 +59,7 @@ end
 
 --- exp(x) over its sum along dim (default the last).
 function M.softmax(x, dim) return M.log_softmax(x, dim):exp() end
+--- The logarithm of softmax, exact where softmax is next to 0.
 function M.log_softmax(x, dim)
   return class.expect("log_softmax", x) - x:logsumexp(dim or -1, true)
 end

@@ -229,8 +229,13 @@ function methods.view(x, ...)
   return p
 end
 
---- Bytes row by row, and back.
+--- Bytes row by row, as they lie in memory.
 function methods.tobytes(x) return A.tostring(x.array) end
+--- The tensor those bytes were of.
+---@param bytes string
+---@param shape integer[]
+---@param dtype string
+---@return daub.Tensor
 function M.from_bytes(bytes, shape, dtype)
   if type(bytes) ~= "string" then
     options.misuse("from_bytes: the bytes are " .. options.shown(bytes) .. ", expected a string")

@@ -35,8 +35,8 @@ M.reasons = {
   waiting = "not fetched yet (run again to go on)",
 }
 
--- Opens a collection. With `create` the folder and its database are made when they are missing and
--- the collection is locked for writing; otherwise it must exist and is only read.
+---Opens a collection. With `create` the folder and its database are made when they are missing and
+---the collection is locked for writing; otherwise it must exist and is only read.
 ---@param path string
 ---@param o? {create: boolean?}
 ---@return daub.Collection|nil, string? message, string? code
@@ -71,7 +71,7 @@ function Collection:close()
   if self.lock then self.lock:close() end
 end
 
--- Where a picture's file is (or would be).
+---Where a picture's file is (or would be).
 ---@return string
 function Collection:file(sha256, format)
   local ending = format == "jpeg" and "jpg" or format
@@ -88,8 +88,8 @@ end
 ---@field phash string  16 hex digits
 ---@field added number  seconds since 1970
 
--- Every usable picture, duplicates and look-alikes counted once. The order depends on nothing but
--- the pictures: by SHA-256, or with order = "newest" the last collected first.
+---Every usable picture, duplicates and look-alikes counted once. The order depends on nothing but
+---the pictures: by SHA-256, or with order = "newest" the last collected first.
 ---@param o? {order: "sha256"|"newest"|nil}
 ---@return daub.CollectedPicture[]|nil, string? message, string? code
 function Collection:pictures(o)
@@ -109,14 +109,14 @@ function Collection:pictures(o)
   end)
 end
 
--- Whether a cover was seen before, whatever became of it.
+---Whether a cover was seen before, whatever became of it.
 ---@param key string  of a source's cover
 ---@return boolean
 function Collection:knows(key)
   return self.store:row("select 1 as yes from covers where key = ?", { key }) ~= false
 end
 
--- Who gave a picture: everybody who was seen to show it, an exact copy of it or a look-alike.
+---Who gave a picture: everybody who was seen to show it, an exact copy of it or a look-alike.
 ---@param sha256 string
 ---@return {network: string, handle: string, name: string?, url: string?}[]|nil, string?, string?
 function Collection:people(sha256)
@@ -133,7 +133,7 @@ function Collection:people(sha256)
   end)
 end
 
--- Where its people come from: "bluesky", "folder" …
+---Where its people come from: "bluesky", "folder" …
 ---@return string[]
 function Collection:networks()
   local list = {}
@@ -148,8 +148,8 @@ end
 ---@field pictures integer  usable pictures shown now
 ---@field skipped table<string, integer>  reason -> people whose cover is left out for it
 
--- Each person found stands either in `pictures` or in one count of `skipped`, by what they show
--- now.
+---Each person found stands either in `pictures` or in one count of `skipped`, by what they show
+---now.
 ---@return daub.CollectionCounts|nil, string? message, string? code
 function Collection:counts()
   return store.protect(function()
@@ -186,7 +186,7 @@ end
 ---@field reason string   of M.reasons
 ---@field detail string?
 
--- Every cover that was left out for itself (not for what it equals), in the order they were named.
+---Every cover that was left out for itself (not for what it equals), in the order they were named.
 ---@return daub.CollectionSkip[]|nil, string? message, string? code
 function Collection:skips()
   return store.protect(function()

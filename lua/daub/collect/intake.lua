@@ -32,7 +32,7 @@ function Intake:source(spec, api)
   return self.store:row("select id from sources where spec = ? and api = ?", { spec, api }).id
 end
 
--- Where a listing stands: {position = string|nil, finished = boolean, pages = n}.
+---Where a listing stands: {position = string|nil, finished = boolean, pages = n}.
 function Intake:cursor(source_id, listing)
   local row = self.store:row(
     "select position, finished, pages from cursors where source_id = ? and listing = ?",
@@ -41,13 +41,13 @@ function Intake:cursor(source_id, listing)
   return row
 end
 
--- People this source named so far.
+---People this source named so far.
 function Intake:people_count(source_id)
   return self.store:row([[select count(distinct person_id) as n from source_people
     where source_id = ?]], { source_id }).n
 end
 
--- Whether this source named this person before.
+---Whether this source named this person before.
 function Intake:named(source_id, network, key)
   return self.store:row([[select 1 as yes from source_people l join people o on o.id = l.person_id
     where l.source_id = ? and o.network = ? and o.key = ?]], { source_id, network, key }) ~= false
@@ -85,7 +85,7 @@ local function add_person(self, source_id, listing, network, person)
   end
 end
 
--- Takes in one page of a listing together with the place where the next begins.
+---Takes in one page of a listing together with the place where the next begins.
 ---@param page daub.collect.Page
 ---@param move boolean? false: the cursor stays (the page was taken in part)
 function Intake:commit_page(source_id, listing, network, page, move)
@@ -103,8 +103,8 @@ end
 
 -- ---- covers ------------------------------------------------------------------------------------
 
--- Up to `count` covers to fetch whose id is above `after`, in order: {id, key, url, public, …}.
--- With `before` also those that were last asked for before that time.
+---Up to `count` covers to fetch whose id is above `after`, in order: {id, key, url, public, …}.
+---With `before` also those that were last asked for before that time.
 function Intake:waiting(after, count, before)
   local list = {}
   for row in self.store:rows([[select id, key, url, public, etag, last_modified from covers
@@ -120,13 +120,13 @@ function Intake:waiting_count(after)
     { after }).n
 end
 
--- What failed in an earlier run is tried again.
+---What failed in an earlier run is tried again.
 function Intake:retry_failed()
   self.store:run([[update covers set state = 'waiting', reason = null, detail = null
     where state = 'failed']])
 end
 
--- Takes a picture in. False when another cover has the same bytes already.
+---Takes a picture in. False when another cover has the same bytes already.
 ---@param picture daub.CollectedPicture  without path and added
 ---@param validators? {etag: string?, last_modified: string?}
 ---@return boolean
@@ -147,7 +147,7 @@ function Intake:keep(id, picture, validators)
   end)
 end
 
--- For good: the picture is of no use.
+---For good: the picture is of no use.
 ---@param validators? {etag: string?, last_modified: string?}
 function Intake:skip(id, reason, detail, validators)
   self.store:run([[update covers set state = 'skipped', reason = ?, detail = ?, picture_id = null,
@@ -155,22 +155,22 @@ function Intake:skip(id, reason, detail, validators)
     validators and validators.etag, validators and validators.last_modified, system.time(), id })
 end
 
--- For now: it could not be had. What was had before stays.
+---For now: it could not be had. What was had before stays.
 function Intake:fail(id, detail)
   self.store:run([[update covers set state = 'failed', reason = 'unreachable', detail = ?,
     checked = ? where id = ? and state = 'waiting']], { detail, system.time(), id })
 end
 
--- The server says nothing changed since last time.
+---The server says nothing changed since last time.
 function Intake:unchanged(id)
   self.store:run("update covers set checked = ? where id = ?", { system.time(), id })
 end
 
 -- ---- files and database agree ------------------------------------------------------------------
 
--- Before a run: a file that was deleted by hand is left out from now on, a damaged one is fetched
--- again. When all are gone nobody chose: they are fetched again, too. Returns how many were removed
--- and damaged.
+---Before a run: a file that was deleted by hand is left out from now on, a damaged one is fetched
+---again. When all are gone nobody chose: they are fetched again, too. Returns how many were removed
+---and damaged.
 ---@return integer removed, integer damaged
 function Intake:check_files()
   local removed, damaged, whole = {}, {}, 0
@@ -198,8 +198,8 @@ function Intake:check_files()
   return #removed, #damaged
 end
 
--- Before and after a run: pictures nothing leads to any more lose their row and their file,
--- look-alikes that came again lose the file.
+---Before and after a run: pictures nothing leads to any more lose their row and their file,
+---look-alikes that came again lose the file.
 function Intake:sweep()
   local orphans = {}
   for p in self.store:rows("select sha256, format from pictures where same_as is not null") do

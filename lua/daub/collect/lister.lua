@@ -94,13 +94,13 @@ end
 
 function Lister:finished() return coroutine.status(self.co) == "dead" end
 
--- Goes on unless it waits for the network. Called once each round of the main loop.
+---Goes on unless it waits for the network. Called once each round of the main loop.
 function Lister:step()
   if self:finished() or self.net:busy() then return end
   net_module.resume(self.co, self)
 end
 
--- How many there are in all, as far as is known.
+---How many there are in all, as far as is known.
 ---@return integer|nil
 function Lister:total()
   if self:finished() then return self.listed end

@@ -17,10 +17,10 @@ function M.new(session)
   return setmetatable({ session = session, asking = {} }, Net)
 end
 
--- Whether a coroutine waits for an answer.
+---Whether a coroutine waits for an answer.
 function Net:busy() return next(self.asking) ~= nil end
 
--- One request; only inside a coroutine. A server's refusal is a response with `error`, too.
+---One request; only inside a coroutine. A server's refusal is a response with `error`, too.
 ---@param o? {headers: table?}
 ---@return daub.http.Result|nil response, string? message, string? code
 function Net:get(url, o)
@@ -31,7 +31,7 @@ function Net:get(url, o)
   return result
 end
 
--- Resumes whoever waits for this result; false when nobody does.
+---Resumes whoever waits for this result; false when nobody does.
 function Net:arrived(result)
   local waiting = self.asking[result.id]
   if not waiting then return false end
@@ -40,7 +40,7 @@ function Net:arrived(result)
   return true
 end
 
--- Goes on with a coroutine; its errors are the caller's.
+---Goes on with a coroutine; its errors are the caller's.
 function M.resume(co, ...)
   local ok, message = coroutine.resume(co, ...)
   if not ok then error(message, 0) end

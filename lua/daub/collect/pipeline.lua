@@ -40,7 +40,7 @@ function M.new(collection, intake, session, o)
   return self
 end
 
--- What a killed run left half done.
+---What a killed run left half done.
 function Pipeline:clear_incoming()
   for _, name in ipairs(system.list_directory(self.incoming) or {}) do
     system.remove(self.incoming .. "/" .. name)
@@ -48,16 +48,16 @@ function Pipeline:clear_incoming()
   system.make_directory(self.incoming)
 end
 
--- New covers may wait: a page was taken in.
+---New covers may wait: a page was taken in.
 function Pipeline:wake() self.more = true end
 
--- Nothing is under way and nothing waits.
+---Nothing is under way and nothing waits.
 function Pipeline:idle()
   return not self.more and self.queue_at > #self.queue and self.fetching_count == 0
     and self.decoder:pending() == 0
 end
 
--- A picture is being decoded.
+---A picture is being decoded.
 function Pipeline:decoding_any() return self.decoder:pending() > 0 end
 
 local function next_cover(self)
@@ -121,7 +121,7 @@ local function start_decoding(self, cover)
   self.decoder:submit(cover.id, { path = cover.file })
 end
 
--- Waits up to `seconds` for decoded pictures and takes in those that are there.
+---Waits up to `seconds` for decoded pictures and takes in those that are there.
 function Pipeline:decode(seconds)
   if self.decoder:pending() == 0 then return end
   for _, result in ipairs(self.decoder:poll(seconds) or {}) do
@@ -168,7 +168,7 @@ local function fetch(self, cover)
   self.fetching_count = self.fetching_count + 1
 end
 
--- Starts as many covers as may be under way.
+---Starts as many covers as may be under way.
 function Pipeline:fill()
   while self.fetching_count < self.concurrency and self.decoder:pending() < self.decode_ahead do
     local cover = next_cover(self)
@@ -185,7 +185,7 @@ end
 -- Failures of a transfer that no repetition mends.
 local unusable = { ["too-large"] = "too-big", address = "bad-address", url = "bad-address" }
 
--- A transfer ended. False when it is none of the pipeline's.
+---A transfer ended. False when it is none of the pipeline's.
 ---@param result table  of the session's poll
 function Pipeline:arrived(result)
   local cover = self.fetching[result.id]
@@ -211,7 +211,7 @@ function Pipeline:arrived(result)
   return true
 end
 
--- Lets go of everything under way; it waits again in the next run.
+---Lets go of everything under way; it waits again in the next run.
 function Pipeline:close()
   self.decoder:close()
   for _, cover in pairs(self.fetching) do system.remove(cover.file) end

@@ -35,7 +35,7 @@ local function noun_of(collection)
   return noun or "people"
 end
 
--- Lines to print.
+---Lines to print.
 ---@param collection daub.Collection
 ---@return string[]|nil lines, string? message, string? code
 function M.lines(collection)

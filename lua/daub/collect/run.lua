@@ -162,7 +162,7 @@ local function prepare(collection, sources, o)
   return self
 end
 
--- Collects. A source that fails is named in the summary and does not stop the others.
+---Collects. A source that fails is named in the summary and does not stop the others.
 ---@param collection daub.Collection  opened with create = true
 ---@param sources daub.collect.Source[]
 ---@param o daub.collect.Options
@@ -184,7 +184,7 @@ end
 
 ---@alias daub.collect.Visit fun(source: daub.collect.Source, person: daub.collect.Person)
 
--- Lists the sources without writing anything: each person goes to `visit`.
+---Lists the sources without writing anything: each person goes to `visit`.
 ---@param sources daub.collect.Source[]
 ---@param o {limit: integer?, report: daub.progress.Reporter, visit: daub.collect.Visit}
 ---@return {listed: integer, failures: string[]}|nil, string? message, string? code

@@ -19,6 +19,7 @@ M.bits = 6 -- pictures whose hashes differ in up to this many bits look alike
 local Looks = {}
 Looks.__index = Looks
 
+---@return daub.collect.Looks
 function M.looks()
   return setmetatable({ buckets = {}, count = 0 }, Looks)
 end
@@ -37,7 +38,7 @@ function Looks:add(phash, id)
   end
 end
 
--- The nearest within M.bits; of equally near ones the first added.
+---The nearest within M.bits; of equally near ones the first added.
 ---@return integer|nil id
 function Looks:find(phash)
   local best, best_bits
@@ -86,7 +87,7 @@ local function ready(self)
   return list
 end
 
--- Settles what can be settled. Gives the number of look-alikes found.
+---Settles what can be settled. Gives the number of look-alikes found.
 ---@return integer
 function Settler:advance()
   local list = ready(self)

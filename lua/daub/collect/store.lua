@@ -18,14 +18,14 @@ local Failure = {
   __tostring = function(failure) return failure.message end,
 }
 
--- Raises a failure of the world that `protect` hands on.
+---Raises a failure of the world that `protect` hands on.
 ---@param message string
 ---@param code string?
 function M.fail(message, code)
   error(setmetatable({ message = message, code = code or "io" }, Failure), 0)
 end
 
--- Value of a call that returns nil, message, code on failure.
+---Value of a call that returns nil, message, code on failure.
 function M.must(value, message, code)
   if value == nil then M.fail(message, code) end
   return value
@@ -42,11 +42,11 @@ function M.protect(f, ...)
   return unwrap(pcall(f, ...))
 end
 
--- Rows changed.
+---Rows changed.
 ---@return integer
 function Store:run(sql, params) return M.must(self.db:run(sql, params)) end
 
--- First row or false.
+---First row or false.
 ---@return table|false
 function Store:row(sql, params) return M.must(self.db:row(sql, params)) end
 
@@ -57,11 +57,11 @@ function Store:exec(sql) return M.must(self.db:exec(sql)) end
 function Store:last_id() return self.db:last_id() end
 function Store:close() self.db:close() end
 
--- Folds the journal into the one file, which can then be read where nothing can be written. Others
--- that read just now may prevent it, which does no harm.
+---Folds the journal into the one file, which can then be read where nothing can be written. Others
+---that read just now may prevent it, which does no harm.
 function Store:rest() self.db:exec("pragma journal_mode = delete") end
 
--- Runs f as one unit: all of it is in the database afterwards, or nothing.
+---Runs f as one unit: all of it is in the database afterwards, or nothing.
 function Store:transaction(f)
   self:exec("begin immediate")
   local ok, result = pcall(f)
@@ -101,7 +101,7 @@ local function migrate(self, path, create)
   end
 end
 
--- Opens collection.db. Without `create` it must exist and is only read.
+---Opens collection.db. Without `create` it must exist and is only read.
 ---@param path string
 ---@param o {create: boolean?}
 ---@return daub.collect.Store|nil, string? message, string? code

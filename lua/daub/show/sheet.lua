@@ -119,7 +119,7 @@ end
 ---@field background integer[]?  RGB
 ---@field on_progress fun(done: integer, total: integer)?
 
--- Lays pictures of a collection out. Whole rows only, unless there are too few for three rows.
+---Lays pictures of a collection out. Whole rows only, unless there are too few for three rows.
 ---@param collection daub.Collection
 ---@param o daub.SheetOptions?
 ---@return daub.Tensor|nil pixels u8 {height, width, 3}

@@ -85,6 +85,7 @@ end
 Tensor.__lt, Tensor.__le = refuse_order, refuse_order
 Tensor.__concat = function(a, b) return tostring(a) .. tostring(b) end
 
+--- Whether two shapes (lists of sizes) are equal.
 function M.same_shape(a, b)
   if #a ~= #b then return false end
   for i = 1, #a do

@@ -41,27 +41,27 @@ local M = {}
 -- get(url, {headers}) -> the result of daub.http, refusals included | nil, message, code
 ---@alias daub.collect.Get fun(url: string, o: table?): table|nil, string?, string?
 
--- The listings that --who asks for.
+---The listings that --who asks for.
 function M.listings(who)
   if who == "both" then return { "followers", "following" } end
   return { who }
 end
 
--- The value when it is a string of sane length: what a server sends may be anything.
+---The value when it is a string of sane length: what a server sends may be anything.
 ---@return string|nil
 function M.text(value)
   if type(value) == "string" and value ~= "" and #value <= 8192 then return value end
 end
 
--- The full path of a file or folder the person running this named; "~/" is their home, which shells
--- leave alone after a colon. nil when it does not exist.
+---The full path of a file or folder the person running this named; "~/" is their home, which shells
+---leave alone after a colon. nil when it does not exist.
 ---@return string|nil
 function M.path(argument)
   local rest = argument:match("^~(/.*)$") or (argument == "~" and "")
   return (system.realpath(rest and (os.getenv("HOME") or "") .. rest or argument))
 end
 
--- "https://host:port" of an address, in lower case; nil for anything but http and https.
+---"https://host:port" of an address, in lower case; nil for anything but http and https.
 ---@return string|nil
 function M.origin(url)
   local scheme, host = tostring(url):match("^(%a+)://([^/?#%s]+)")
@@ -71,7 +71,7 @@ function M.origin(url)
   return scheme .. "://" .. host:lower()
 end
 
--- A cover at an address a server named. Anything but a plain http(s) address is left out.
+---A cover at an address a server named. Anything but a plain http(s) address is left out.
 ---@return daub.collect.Cover
 function M.cover(url, o)
   local cover = { key = url, url = url }
@@ -83,8 +83,8 @@ function M.cover(url, o)
   return cover
 end
 
--- Asks for a JSON object or list. A server's refusal has the status as code ("http-404") and, last,
--- the word the server's own JSON has for it.
+---Asks for a JSON object or list. A server's refusal has the status as code ("http-404") and, last,
+---the word the server's own JSON has for it.
 ---@return table|nil answer, table|string response_or_message, string? code, string? word
 function M.get_json(get, url, o)
   local response, message, code = get(url, o)

@@ -16,6 +16,9 @@ local calls = {
 local Bluesky = {}
 Bluesky.__index = Bluesky
 
+---@param argument string what follows the colon
+---@param o table of sources.parse
+---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument, o)
   local handle = argument:gsub("^@", ""):lower()
   if argument:match("^did:") then handle = argument end

@@ -12,6 +12,9 @@ local page_size = 500
 local Folder = {}
 Folder.__index = Folder
 
+---@param argument string what follows the colon
+---@param o table of sources.parse
+---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument, o)
   local path = base.path(argument)
   local stat = path and system.stat(path)

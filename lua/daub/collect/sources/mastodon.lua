@@ -22,6 +22,9 @@ local defaults = {
 local Mastodon = {}
 Mastodon.__index = Mastodon
 
+---@param argument string what follows the colon
+---@param o table of sources.parse
+---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument, o)
   local user, host = argument:match("^@?([%w_.-]+)@([%w.-]+:?%d*)$")
   if not user then

@@ -12,6 +12,8 @@ local max_bytes = 64 * 1024 * 1024
 local Urls = {}
 Urls.__index = Urls
 
+---@param argument string what follows the colon
+---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument)
   local path = base.path(argument)
   local stat = path and system.stat(path)
