@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -130,4 +133,16 @@ void daub_process_close(daub_process *p) {
         daub_process_wait(p, -1, &ended);
     }
     daub_interrupt_release();
+}
+
+const char *daub_process_executable(void) {
+    static char path[PATH_MAX];
+    if (*path) return path;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n > 0) {
+        path[n] = 0;
+        return path;
+    }
+    const char *started_by = (const char *)getauxval(AT_EXECFN);
+    return started_by && realpath(started_by, path) ? path : NULL;
 }

@@ -52,4 +52,8 @@ daub_status daub_process_kill(daub_process *p, int signal); // fine when it has 
 void daub_process_close(
     daub_process *p); // closes the pipes; terminates and reaps a running process
 
+// The path of the running program; NULL when the system does not tell. Where /proc is not mounted it is the
+// path the program was started by: the first call must then come before the working folder changes.
+const char *daub_process_executable(void);
+
 #endif

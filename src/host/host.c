@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/process.h"
 #include "host/pairs.h"
 #include "lua/lx.h"
 #include "lua/lx_interrupt.h"
@@ -30,9 +31,9 @@ static bool traceback_wanted(lua_State *L) {
 
 // The folder of the running executable, without a slash at the end.
 static bool executable_folder(char folder[PATH_MAX]) {
-    ssize_t n = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-    if (n <= 0) return false;
-    folder[n] = 0;
+    const char *executable = daub_process_executable();
+    if (!executable) return false;
+    snprintf(folder, PATH_MAX, "%s", executable);
     char *slash = strrchr(folder, '/');
     if (slash) *slash = 0;
     return slash;

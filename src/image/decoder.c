@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "image/protocol.h"
 
 #define MAX_WORKERS 64
@@ -102,7 +103,11 @@ static daub_status spawn_child(pid_t *pid, int fd) {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &blocked);
+    // By /proc a program that was replaced on disk since its start still finds itself.
     int error = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv, env);
+    const char *executable = daub_process_executable();
+    if (error == ENOENT && executable)
+        error = posix_spawn(pid, executable, &actions, &attributes, argv, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (error) return daub_fail(DAUB_IO, "decoder: cannot start a process: %s", strerror(error));

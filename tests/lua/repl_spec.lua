@@ -164,10 +164,11 @@ describe("on a terminal", function()
         { daub.tests .. "/fixtures/terminal.py", daub.path, unpack(arguments or {}) },
         { program = "/usr/bin/python3", stdin = json.encode(steps),
           env = { XDG_STATE_HOME = home or folder, TERM = "xterm", HOME = folder } })
-      assert.are.equal(0, r.code, r.out .. r.err)
-      result = r.out
+      result = r
     end)
-    local screen, code = result:match("^(.*)\nexit (%-?%d+)\n$")
+    if result.code == 77 then pending("no pseudo-terminals here (is /dev/pts mounted?)") end
+    assert.are.equal(0, result.code, result.out .. result.err)
+    local screen, code = result.out:match("^(.*)\nexit (%-?%d+)\n$")
     return screen, tonumber(code)
   end
 
