@@ -59,12 +59,12 @@ describe("backward", function()
     is({ 8 }, x.grad)
     raises("released by an earlier backward", function() y:backward() end)
     local kept = setmetatable({}, { __mode = "k" })
-    local z
-    do
+    local function build() -- a frame of its own: no stack slot of ours still holds `middle`
       local middle = x:exp()
       kept[middle] = true
-      z = middle:square():sum()
+      return middle:square():sum()
     end
+    local z = build()
     z:backward()
     collectgarbage()
     collectgarbage()

@@ -131,9 +131,15 @@ describe("daub collect", function()
       "--api", network.url }
     for _ = 1, 10 do
       local process = start(unpack(arguments))
-      process:wait(0.15 + math.random() * 0.35)
+      local out, wanted = "", math.random(0, 12) -- pictures reported before the kill
+      while select(2, out:gsub('"picture"', "")) < wanted do
+        local piece = process:read(20)
+        if not piece or piece == "" then break end
+        out = out .. piece
+      end
+      process:wait(math.random() * 0.05)
       process:kill("kill")
-      local out = read_all(process, "read")
+      out = out .. read_all(process, "read")
       if process:wait() ~= 0 then cut_short = cut_short + 1 end
       process:close()
       for line in out:gmatch("([^\n]+)\n") do
