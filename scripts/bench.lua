@@ -105,6 +105,7 @@ end
 report:progress(("%d measured"):format(#chosen), 1)
 report:done()
 local memory = system.memory()
-report:say(("\npeak of the run: %.0f GFLOP/s (best burst); peak memory: %s of arrays, %s in all"):format(
-  peak / 1e9, progress.bytes(memory.peak), progress.bytes(memory.peak_rss)))
+report:say(("\npeak of the run: %.0f GFLOP/s (best burst)"):format(peak / 1e9))
+report:say(("peak memory: %s of arrays, %s in all"):format(progress.bytes(memory.peak),
+  progress.bytes(memory.peak_rss)))
 report:event { name = "memory", peak_bytes = memory.peak, peak_rss_bytes = memory.peak_rss }
