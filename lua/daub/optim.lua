@@ -3,8 +3,8 @@
 --     local opt = optim.Adam(net:parameters(), { lr = 2e-4, betas = { 0.5, 0.999 } })
 --     opt:zero_grad(); loss:backward(); opt:step()
 --
--- opt.options.lr may be changed between steps. A parameter whose grad is nil is left alone. Each
--- step is one fused pass of the core per parameter.
+-- opt.options.lr may be changed between steps. A parameter whose grad is nil is left alone. A step
+-- is one fused pass of the core over all parameters.
 local A = require "daub.core.array"
 local autograd = require "daub.autograd"
 local class = require "daub.tensor.class"
@@ -21,11 +21,39 @@ function Optimiser:zero_grad()
   for _, p in ipairs(self.parameters) do p.grad = nil end
 end
 
---- One step against the gradients.
+-- The group of parameters of one dtype that have `step` steps behind them: lists of arrays, entry
+-- by entry of one parameter, as the core takes them. Mostly there is one.
+local function group_of(groups, dtype, step)
+  for _, group in ipairs(groups) do
+    if group.step == step and group.dtype == dtype then return group end
+  end
+  local group = { step = step, dtype = dtype, parameters = {}, gradients = {}, buffers = {} }
+  groups[#groups + 1] = group
+  return group
+end
+
+local function join(group, p, slot, names)
+  local n = #group.parameters + 1
+  group.parameters[n], group.gradients[n] = p.array, p.grad.array
+  for i = 1, #names do
+    local name = names[i]
+    if slot[name] then
+      local list = group.buffers[name]
+      if not list then
+        list = {}
+        group.buffers[name] = list
+      end
+      list[n] = slot[name]
+    end
+  end
+end
+
+--- One step against the gradients: a single pass of the core over all parameters.
 function Optimiser:step()
-  for i, p in ipairs(self.parameters) do
-    local g = p.grad
-    if g then
+  local groups, parameters = {}, self.parameters
+  for i = 1, #parameters do
+    local p = parameters[i]
+    if p.grad then
       local slot = self.slots[i]
       if not slot then
         slot = self:start(p)
@@ -33,10 +61,11 @@ function Optimiser:step()
         self.slots[i] = slot
       end
       slot.step = slot.step + 1
-      self:update(p.array, g:contiguous().array, slot, self.options)
+      join(group_of(groups, p.dtype, slot.step), p, slot, self.buffers)
       class.changed(p)
     end
   end
+  for i = 1, #groups do self:update(groups[i], self.options) end
 end
 
 --- What a checkpoint needs: tensors by name ("1.exp_avg", …) and steps. They share memory.
@@ -95,8 +124,8 @@ local function expect(self, name, low, high)
   end
 end
 
--- An optimiser: its defaults, check(self) of its options, start(self, p) -> arrays it keeps for a
--- parameter, update(self, p, g, slot, options).
+-- An optimiser: its defaults, names of the buffers it keeps for a parameter, check(self) of its
+-- options, start(self, p) -> those buffers by name, update(self, group, options).
 local function define(name, defaults, methods)
   local cls = setmetatable(methods, Optimiser)
   cls.__index, cls.name, cls.defaults = cls, name, defaults
@@ -105,9 +134,13 @@ local function define(name, defaults, methods)
       options.misuse(name .. ": expected a list of parameters")
     end
     if #parameters == 0 then options.misuse(name .. ": the list of parameters is empty") end
-    local list = {}
+    local list, seen = {}, {}
     for i, p in ipairs(parameters) do
       class.expect(name, p, "parameter " .. i)
+      if seen[p] then
+        options.misuse(("%s: parameters %d and %d are the same"):format(name, seen[p], i))
+      end
+      seen[p] = i
       if not p.requires_grad or p.node then
         options.misuse(("%s: parameter %d is no leaf that requires grad"):format(name, i))
       end
@@ -134,10 +167,11 @@ define("SGD", { lr = 1e-3, momentum = 0, dampening = 0, nesterov = false, weight
   start = function(self, p)
     return self.options.momentum ~= 0 and { momentum_buffer = zeros(p) } or {}
   end,
-  update = function(_, p, g, slot, o)
-    A.sgd_step_(p, g, slot.momentum_buffer, { lr = o.lr, momentum = o.momentum,
-      dampening = o.dampening, nesterov = o.nesterov, weight_decay = o.weight_decay,
-      first = slot.step == 1 })
+  buffers = { "momentum_buffer" },
+  update = function(_, group, o)
+    A.sgd_step_(group.parameters, group.gradients, group.buffers.momentum_buffer, { lr = o.lr,
+      momentum = o.momentum, dampening = o.dampening, nesterov = o.nesterov,
+      weight_decay = o.weight_decay, first = group.step == 1 })
   end,
 })
 
@@ -154,8 +188,11 @@ define("RMSprop", { lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, weight_de
     return { square_avg = zeros(p), momentum_buffer = o.momentum > 0 and zeros(p) or nil,
       grad_avg = o.centered and zeros(p) or nil }
   end,
-  update = function(_, p, g, slot, o)
-    A.rmsprop_step_(p, g, slot.square_avg, slot.momentum_buffer, slot.grad_avg, o)
+  buffers = { "square_avg", "momentum_buffer", "grad_avg" },
+  update = function(_, group, o)
+    local b = group.buffers
+    A.rmsprop_step_(group.parameters, group.gradients, b.square_avg, b.momentum_buffer, b.grad_avg,
+      o)
   end,
 })
 
@@ -174,18 +211,20 @@ local function start_adam(_, p) return { exp_avg = zeros(p), exp_avg_sq = zeros(
 
 -- m, v: running means of g and g^2, corrected for their start at 0;  p -= lr * m / (sqrt(v) + eps).
 -- decoupled (AdamW): weight decay shrinks p itself instead of joining g.
-local function update_adam(decoupled)
-  return function(_, p, g, slot, o)
-    A.adam_step_(p, g, slot.exp_avg, slot.exp_avg_sq, { lr = o.lr, beta1 = o.betas[1],
-      beta2 = o.betas[2], eps = o.eps, weight_decay = o.weight_decay, step = slot.step,
-      decoupled = decoupled })
-  end
+local function adam(decoupled)
+  return {
+    check = check_adam, start = start_adam, buffers = { "exp_avg", "exp_avg_sq" },
+    update = function(_, group, o)
+      local b = group.buffers
+      A.adam_step_(group.parameters, group.gradients, b.exp_avg, b.exp_avg_sq, { lr = o.lr,
+        beta1 = o.betas[1], beta2 = o.betas[2], eps = o.eps, weight_decay = o.weight_decay,
+        step = group.step, decoupled = decoupled })
+    end,
+  }
 end
 
-define("Adam", { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0 },
-  { check = check_adam, start = start_adam, update = update_adam(false) })
-define("AdamW", { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 1e-2 },
-  { check = check_adam, start = start_adam, update = update_adam(true) })
+define("Adam", { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0 }, adam(false))
+define("AdamW", { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 1e-2 }, adam(true))
 
 ---@class daub.Ema
 local Ema = {}
@@ -210,9 +249,11 @@ function M.ema(module, o)
 end
 
 function Ema:update()
+  local slow, own = {}, {}
   for name, p in self.module:named_parameters() do
-    A.lerp_(self.shadow[name].array, p.array, 1 - self.decay)
+    slow[#slow + 1], own[#own + 1] = self.shadow[name].array, p.array
   end
+  if #slow > 0 then A.lerp_(slow, own, 1 - self.decay) end
   for name, b in self.module:named_buffers() do A.copy_(self.shadow[name].array, b.array) end
 end
 

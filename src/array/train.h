@@ -6,18 +6,24 @@
 #include "array/array.h"
 #include "kernel/families/optim.h"
 
-// Change the parameter `p` and the buffers in place: all contiguous, of p's shape and apart in
-// memory; the gradient `g` need not be contiguous, nor a and b of lerp. Buffers that an option does
-// not need may be NULL: momentum's when momentum is 0, grad_avg unless centered.
-daub_status daub_array_sgd_step(daub_array *p, const daub_array *g, daub_array *momentum_buffer,
-                                const daub_sgd *o);
-daub_status daub_array_rmsprop_step(daub_array *p, const daub_array *g, daub_array *square_avg,
-                                    daub_array *momentum_buffer, daub_array *grad_avg,
-                                    const daub_rmsprop *o);
-daub_status daub_array_adam_step(daub_array *p, const daub_array *g, daub_array *exp_avg,
-                                 daub_array *exp_avg_sq, const daub_adam *o);
-daub_status daub_array_lerp(daub_array *a, const daub_array *b,
-                            double weight); // a += weight (b - a)
+// Parameters of an optimiser with what belongs to them: `count` arrays in each list, entry by entry of
+// one dtype and shape. A list that an option does not need is NULL.
+enum { DAUB_STEP_LISTS = 5 };
+typedef struct daub_step_lists {
+    int count;
+    const daub_array *const *list[DAUB_STEP_LISTS]; // parameters, gradients, then buffers as below
+} daub_step_lists;
+
+// One pass over all parameters, cut into blocks of the whole: it changes parameters and buffers in
+// place. They are contiguous and apart in memory; gradients need not be contiguous.
+// sgd: momentum, unless that is 0
+daub_status daub_array_sgd_step(const daub_step_lists *s, const daub_sgd *o);
+// rmsprop: square_avg; momentum, unless that is 0; grad_avg, when centered
+daub_status daub_array_rmsprop_step(const daub_step_lists *s, const daub_rmsprop *o);
+// adam: exp_avg, exp_avg_sq
+daub_status daub_array_adam_step(const daub_step_lists *s, const daub_adam *o);
+// a += weight (b - a); a single `a` need not be contiguous.
+daub_status daub_array_lerp(const daub_step_lists *s, double weight);
 
 // x: [.., C], normalised over all but the last dimension: y = (x - mean) invstd weight + bias.
 // weight and bias: {C} or NULL. invstd = 1 / sqrt(variance + eps), variance of the batch (biased).

@@ -30,6 +30,32 @@ static bool flag(lua_State *L, int index, const char *name) {
     return value;
 }
 
+// Arguments 1 … n, each an array or a list of arrays, all equally long; nil where there is none.
+// The pointers live on the stack.
+static daub_step_lists check_lists(lua_State *L, int n) {
+    daub_step_lists s = {.count = lua_istable(L, 1) ? (int)lua_objlen(L, 1) : 1};
+    const daub_array **arrays = lua_newuserdata(L, (size_t)(s.count * n) * sizeof *arrays);
+    for (int i = 1; i <= n; i++, arrays += s.count) {
+        if (lua_isnoneornil(L, i)) continue;
+        s.list[i - 1] = arrays;
+        if (!lua_istable(L, i)) {
+            if (s.count != 1) luaL_checktype(L, i, LUA_TTABLE);
+            arrays[0] = lx_check_array(L, i);
+            continue;
+        }
+        if ((int)lua_objlen(L, i) != s.count)
+            lx_misuse(L, "list %d has %d arrays; %d expected", i, (int)lua_objlen(L, i), s.count);
+        for (int k = 0; k < s.count; k++) {
+            lua_rawgeti(L, i, k + 1);
+            arrays[k] = lx_check_array(L, lua_gettop(L)); // the table keeps it alive
+            lua_pop(L, 1);
+        }
+    }
+    if (!s.list[0]) lx_check_array(L, 1);
+    if (!s.list[1]) lx_check_array(L, 2);
+    return s;
+}
+
 static int train_sgd(lua_State *L) {
     luaL_checktype(L, 4, LUA_TTABLE);
     daub_sgd o = {.lr = needed(L, 4, "lr"),
@@ -38,8 +64,8 @@ static int train_sgd(lua_State *L) {
                   .weight_decay = field(L, 4, "weight_decay", 0),
                   .nesterov = flag(L, 4, "nesterov"),
                   .first = flag(L, 4, "first")};
-    lx_check(L,
-             daub_array_sgd_step(lx_check_array(L, 1), lx_check_array(L, 2), opt_array(L, 3), &o));
+    daub_step_lists lists = check_lists(L, 3);
+    lx_check(L, daub_array_sgd_step(&lists, &o));
     lua_settop(L, 1);
     return 1;
 }
@@ -52,9 +78,9 @@ static int train_rmsprop(lua_State *L) {
                       .momentum = field(L, 6, "momentum", 0),
                       .weight_decay = field(L, 6, "weight_decay", 0),
                       .centered = flag(L, 6, "centered")};
-    lx_check(L,
-             daub_array_rmsprop_step(lx_check_array(L, 1), lx_check_array(L, 2),
-                                     lx_check_array(L, 3), opt_array(L, 4), opt_array(L, 5), &o));
+    daub_step_lists lists = check_lists(L, 5);
+    if (!lists.list[2]) lx_check_array(L, 3);
+    lx_check(L, daub_array_rmsprop_step(&lists, &o));
     lua_settop(L, 1);
     return 1;
 }
@@ -68,15 +94,18 @@ static int train_adam(lua_State *L) {
                    .weight_decay = field(L, 5, "weight_decay", 0),
                    .step = needed(L, 5, "step"),
                    .decoupled = flag(L, 5, "decoupled")};
-    lx_check(L, daub_array_adam_step(lx_check_array(L, 1), lx_check_array(L, 2),
-                                     lx_check_array(L, 3), lx_check_array(L, 4), &o));
+    daub_step_lists lists = check_lists(L, 4);
+    for (int i = 2; i < 4; i++)
+        if (!lists.list[i]) lx_check_array(L, i + 1);
+    lx_check(L, daub_array_adam_step(&lists, &o));
     lua_settop(L, 1);
     return 1;
 }
 
 static int train_lerp(lua_State *L) {
-    lx_check(L,
-             daub_array_lerp(lx_check_array(L, 1), lx_check_array(L, 2), luaL_checknumber(L, 3)));
+    double weight = luaL_checknumber(L, 3);
+    daub_step_lists lists = check_lists(L, 2);
+    lx_check(L, daub_array_lerp(&lists, weight));
     lua_settop(L, 1);
     return 1;
 }

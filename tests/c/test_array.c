@@ -179,7 +179,9 @@ static int make_results(daub_array *r, daub_dtype dtype) {
     daub_array first = {0}, second = {0};
     CHECK_STATUS(DAUB_OK, daub_array_clone(&first, &r[0]));
     CHECK_STATUS(DAUB_OK, daub_array_unary(&second, DAUB_SQUARE, &r[1]));
-    CHECK_STATUS(DAUB_OK, daub_array_adam_step(&r[n++], &r[2], &first, &second, &adam));
+    const daub_array *arrays[] = {&r[n++], &r[2], &first, &second};
+    daub_step_lists lists = {1, {&arrays[0], &arrays[1], &arrays[2], &arrays[3]}};
+    CHECK_STATUS(DAUB_OK, daub_array_adam_step(&lists, &adam));
     daub_array *temporary[] = {&x, &v, &w, &m, &first, &second};
     for (size_t i = 0; i < 6; i++) daub_array_release(temporary[i]);
     return n;

@@ -131,7 +131,8 @@ static daub_status op_batch_norm_backward(daub_array *o, inputs *i) {
 }
 static daub_status op_lerp(daub_array *o, inputs *i) {
     (void)o;
-    return daub_array_lerp(&i->t, &i->t, 0.5);
+    const daub_array *t = &i->t;
+    return daub_array_lerp(&(daub_step_lists){1, {&t, &t}}, 0.5);
 }
 
 static const struct {

@@ -61,6 +61,35 @@ describe("optimiser", function()
     assert.is_nil(p.grad)
   end)
 
+  it("steps parameters of different ages and dtypes as if each were alone", function()
+    local function run(steps)
+      local p, q = parameter(), tensor.from({ 1, 5, 2 }, { dtype = "f64", requires_grad = true })
+      local r = tensor.from({ -1 }, { requires_grad = true })
+      steps(p, q, r)
+      return { p:totable(), q:totable(), r:totable() }
+    end
+    local function push(opt, list)
+      opt:zero_grad()
+      for _, x in ipairs(list) do x.grad = (x * 2):detach() end
+      opt:step()
+    end
+    local together = run(function(p, q, r)
+      local opt = optim.Adam({ p, q, r }, { lr = 0.1 })
+      push(opt, { p, q })
+      push(opt, { p, q, r })
+    end)
+    local apart = run(function(p, q, r)
+      local opts = {}
+      for i, x in ipairs { p, q, r } do opts[i] = optim.Adam({ x }, { lr = 0.1 }) end
+      for _ = 1, 2 do
+        push(opts[1], { p })
+        push(opts[2], { q })
+      end
+      push(opts[3], { r })
+    end)
+    assert.same(apart, together)
+  end)
+
   it("works through transposed gradients", function()
     local p = tensor.ones({ 2, 3 }, { requires_grad = true })
     p:t():reshape({ 6 }):mul(tensor.arange(1, 7)):sum():backward()
@@ -77,6 +106,7 @@ describe("optimiser", function()
     raises("the list of parameters is empty", optim.Adam, {})
     raises("parameter 1 is no leaf", optim.Adam, { tensor.ones { 1 } })
     raises("expected a list", optim.Adam, p)
+    raises("parameters 1 and 2 are the same", optim.Adam, { p, p })
     raises("expected the state of an optimiser of 1", function()
       optim.Adam({ p }):load_state { tensors = {}, steps = { 1, 2 } }
     end)

@@ -86,15 +86,17 @@ function M.normal(g, shape, dtype) end            -- N(0,1)
 function M.integers(g, low, past_high, shape, dtype) end -- dtype defaults to i64
 function M.permutation(g, n) end                  -- i64, 1-based
 
--- One pass over a parameter (f32 or f64). Parameter and buffers: contiguous, one shape, apart in memory;
--- the gradient g need not be contiguous. Formulas and their order are PyTorch's.
+-- One pass over parameters (f32 or f64), split over the threads in blocks of the whole. Every argument
+-- before the options is an array, or a list of arrays as long as the first; all of one dtype, what belongs
+-- together of one shape. Parameters and buffers: contiguous and apart in memory; gradients need not be
+-- contiguous. Formulas and their order are PyTorch's. The first argument is returned.
 -- o: lr, momentum, dampening, nesterov, weight_decay, first (true: the buffer becomes the gradient)
 function M.sgd_step_(p, g, momentum_buffer, o) end
 -- o: lr, alpha, eps, momentum, weight_decay, centered; buffers that these do not need may be nil
 function M.rmsprop_step_(p, g, square_avg, momentum_buffer, grad_avg, o) end
 -- o: lr, beta1, beta2, eps, weight_decay, step (from 1), decoupled (AdamW)
 function M.adam_step_(p, g, exp_avg, exp_avg_sq, o) end
-function M.lerp_(a, b, weight) end                -- a += weight*(b - a): EMA
+function M.lerp_(a, b, weight) end                -- a += weight*(b - a): EMA; one `a` may be a view
 
 -- Normalisation over all but the last axis (lua/daub/ops.lua holds the plain formulas). weight and bias
 -- may be nil; invstd is 1 / sqrt(variance + eps) of the batch, biased.
