@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +56,14 @@ daub_isa daub_cpu_isa(void) {
     }
     atomic_store(&chosen, isa);
     return (daub_isa)isa;
+}
+
+bool daub_cpu_bf16(void) {
+#if defined(__x86_64__)
+    return daub_cpu_isa() == DAUB_ISA_AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
 }
 
 int daub_cpu_cores(void) {

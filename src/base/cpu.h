@@ -7,12 +7,18 @@
 #ifndef DAUB_BASE_CPU_H
 #define DAUB_BASE_CPU_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 typedef enum daub_isa { DAUB_ISA_SCALAR, DAUB_ISA_NEON, DAUB_ISA_AVX2, DAUB_ISA_AVX512 } daub_isa;
 
 daub_isa daub_cpu_isa(void);
 const char *daub_isa_name(daub_isa isa);
+
+// Whether products of bf16 numbers have instructions of their own (AVX-512-BF16) and the kernels use
+// AVX-512.
+bool daub_cpu_bf16(void);
 
 // DAUB_INVALID when DAUB_ISA names an unknown set or one this machine lacks (the host reports it).
 daub_status daub_cpu_check(void);

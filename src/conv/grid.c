@@ -2,6 +2,13 @@
 
 #include <string.h>
 
+#include "kernel/families/conv_bf16.h"
+#include "kernel/kernel.h"
+
+const daub_conv_kernels *daub_conv_kernels_for(const daub_conv_shape *s) {
+    return s->pairs ? daub_kernels_bf16()->products : daub_kernels_get()->conv;
+}
+
 // A pitch of an even number of cache lines would crowd the pixels of a tile into few sets of the
 // cache.
 static int64_t pitch_of(int64_t channels) {

@@ -89,6 +89,9 @@ static inline int64_t daub_conv_panel_width(int64_t columns, int64_t panel) {
                                                                     : DAUB_CONV_HALF_PANEL;
 }
 
+// The matrix kernels for the numbers of `s`.
+const daub_conv_kernels *daub_conv_kernels_for(const daub_conv_shape *s);
+
 // The f32 functions; the result is written, never read.
 daub_status daub_conv_rows_forward(const daub_conv_shape *s, const float *x, const float *w,
                                    const float *bias, float *y);

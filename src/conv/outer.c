@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "conv/grid.h"
-#include "kernel/kernel.h"
 
 enum {
     PIXELS = 256,    // summed up at once: 32 KiB of a panel
@@ -265,7 +264,7 @@ daub_status daub_conv_outer_weight_grad(const daub_conv_shape *s, const float *x
                                         float *dw) {
     plan p = {.s = s,
               .grid = daub_conv_grid_forward(s),
-              .kernels = daub_kernels_get()->conv,
+              .kernels = daub_conv_kernels_for(s),
               .x = x,
               .dy = dy,
               .dw = dw};

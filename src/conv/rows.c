@@ -11,7 +11,6 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "conv/grid.h"
-#include "kernel/kernel.h"
 
 enum {
     SLICE = 256, // rows of a panel that are used at once: 32 KiB
@@ -449,7 +448,7 @@ static daub_status pack_weight(plan *p, const float *bias) {
 }
 
 static daub_status run(plan *p, const float *bias) {
-    p->kernels = daub_kernels_get()->conv;
+    p->kernels = daub_conv_kernels_for(p->s);
     choose_blocks(p);
     use_source(p);
     daub_status status = make_phases(p);

@@ -13,6 +13,9 @@ typedef struct daub_conv_shape {
     int64_t n, c, o, groups;
     int64_t cg, og; // channels and filters of a group
     int64_t size[2], kernel[2], stride[2], padding[2], out[2];
+    // The numbers that the products run over are pairs of bf16 (bf16.h), 4 bytes each: rows.c and
+    // outer.c only move them, and take the kernels for them.
+    bool pairs;
 } daub_conv_shape;
 
 // Plain loops, correct for everything: the f64 path, and f32 where the groups are too thin for the

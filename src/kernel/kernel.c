@@ -1,7 +1,10 @@
 #include "kernel/kernel.h"
 
+#include <stddef.h>
+
 #include "base/cpu.h"
 #include "kernel/families/conv.h"
+#include "kernel/families/conv_bf16.h"
 #include "kernel/families/elementwise.h"
 #include "kernel/families/norm.h"
 #include "kernel/families/optim.h"
@@ -21,6 +24,7 @@ DEFINE(scalar)
 #if defined(__x86_64__)
 DEFINE(avx2)
 DEFINE(avx512)
+DECLARE(conv_bf16, bf16)
 #endif
 
 const daub_kernels *daub_kernels_get(void) {
@@ -31,4 +35,11 @@ const daub_kernels *daub_kernels_get(void) {
 #endif
     default: return &scalar; // on arm64 the plain build already uses NEON
     }
+}
+
+const struct daub_conv_bf16_kernels *daub_kernels_bf16(void) {
+#if defined(__x86_64__)
+    if (daub_cpu_bf16()) return &daub_conv_bf16_kernels_bf16;
+#endif
+    return NULL;
 }

@@ -29,4 +29,7 @@ typedef struct daub_kernels {
 
 const daub_kernels *daub_kernels_get(void);
 
+// Convolution on pairs of bf16 (families/conv_bf16.h); NULL where daub_cpu_bf16 says no.
+const struct daub_conv_bf16_kernels *daub_kernels_bf16(void);
+
 #endif

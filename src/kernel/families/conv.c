@@ -1,8 +1,13 @@
 // One source for every instruction set: vectors are GCC's, tiles are as large as the registers
-// allow.
+// allow. Compiled for AVX-512-BF16, a number of either side is a pair of bf16, and a product the
+// sum of two.
 #include "kernel/families/conv.h"
 
 #include "kernel/kernel.h"
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 enum { LANES = 16, GROUP = 4, VECTORS = 24 };
@@ -28,9 +33,23 @@ INLINE vector load_loose(const float *p) {
 INLINE void store_loose(float *p, vector v) {
     *(loose *)p = v;
 }
+#if defined(__AVX512BF16__)
+enum { PRODUCTS = 2 }; // in a lane
+INLINE vector spread(float f) {
+    return (vector)_mm512_set1_ps(f); // no arithmetic: most pairs are no sound float
+}
+INLINE vector multiply_add(vector sum, vector a, vector b) {
+    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
+#else
+enum { PRODUCTS = 1 };
 INLINE vector spread(float f) {
     return (vector){0} + f;
 }
+INLINE vector multiply_add(vector sum, vector a, vector b) {
+    return sum + a * b;
+}
+#endif
 
 // ---- rows of pixels times a panel
 // -------------------------------------------------------------------
@@ -54,18 +73,18 @@ INLINE void rows_tile(const int groups, const int nv, const daub_conv_rows *job,
             b += width;
             UNROLL for (int r = 0; r < GROUP; r++) {
                 const vector v = spread(a0[r * step]);
-                sum[r][0] += v * b0;
-                if (nv > 1) sum[r][1] += v * b1;
+                sum[r][0] = multiply_add(sum[r][0], v, b0);
+                if (nv > 1) sum[r][1] = multiply_add(sum[r][1], v, b1);
             }
             if (groups > 1) UNROLL for (int r = 0; r < GROUP; r++) {
                     const vector v = spread(a1[r * step]);
-                    sum[GROUP + r][0] += v * b0;
-                    if (nv > 1) sum[GROUP + r][1] += v * b1;
+                    sum[GROUP + r][0] = multiply_add(sum[GROUP + r][0], v, b0);
+                    if (nv > 1) sum[GROUP + r][1] = multiply_add(sum[GROUP + r][1], v, b1);
                 }
             if (groups > 2) UNROLL for (int r = 0; r < GROUP; r++) {
                     const vector v = spread(a2[r * step]);
-                    sum[2 * GROUP + r][0] += v * b0;
-                    if (nv > 1) sum[2 * GROUP + r][1] += v * b1;
+                    sum[2 * GROUP + r][0] = multiply_add(sum[2 * GROUP + r][0], v, b0);
+                    if (nv > 1) sum[2 * GROUP + r][1] = multiply_add(sum[2 * GROUP + r][1], v, b1);
                 }
             a0++, a1++, a2++;
         }
@@ -127,8 +146,8 @@ INLINE void outer_tile(const int m, const int nv, const daub_conv_outer *job, in
             const vector b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
             UNROLL for (int r = 0; r < m; r++) {
                 const vector v = spread(a[r]);
-                sum[r][0] += v * b0;
-                if (nv > 1) sum[r][1] += v * b1;
+                sum[r][0] = multiply_add(sum[r][0], v, b0);
+                if (nv > 1) sum[r][1] = multiply_add(sum[r][1], v, b1);
             }
             a += step;
             b += width;
@@ -209,14 +228,14 @@ static double peak(int64_t rounds) {
     vector a = spread(1e-9f), b = spread(0.5f);
     UNROLL for (int i = 0; i < VECTORS; i++) sum[i] = spread((float)i);
     for (int64_t k = 0; k < rounds; k++) {
-        UNROLL for (int i = 0; i < VECTORS; i++) sum[i] = a + sum[i] * b;
+        UNROLL for (int i = 0; i < VECTORS; i++) sum[i] = multiply_add(a, sum[i], b);
         __asm__ volatile("" ::: "memory");
     }
     vector total = {0};
     UNROLL for (int i = 0; i < VECTORS; i++) total += sum[i];
     volatile float keep = total[0];
     (void)keep;
-    return 2.0 * LANES * VECTORS * (double)rounds;
+    return 2.0 * PRODUCTS * LANES * VECTORS * (double)rounds;
 }
 
 const daub_conv_kernels DAUB_KERNEL_TABLE(conv) = {
