@@ -19,7 +19,7 @@ local o = cli.parse(arg, {
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
     { "size", type = "size", value = "WxH",
       help = "size to train at (default: 192x64; demo: 96x32)" },
-    { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
+    { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true, help = "as for train" },
     { "for", type = "choice", value = "NETWORK", choices = sizes.names, default = "x",

@@ -11,11 +11,11 @@ local o = cli.parse(arg, {
     { "minutes", type = "number", value = "M", min = 0,
       help = "time to train (default: 60, or as --steps takes)" },
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
-    { "recipe", type = "choice", choices = { "dcgan", "lite" }, value = "NAME",
+    { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
       help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, latent; dcgan: ngf, ndf; "
-        .. "lite: channels" },
+        .. "tiny, lite, base: widths" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },

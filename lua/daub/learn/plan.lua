@@ -1,5 +1,7 @@
 -- From the words of the command line to a run: a new one with its options, or an old one with its
 -- own.
+local cover = require "daub.learn.networks.cover"
+local dcgan = require "daub.learn.networks.dcgan"
 local run = require "daub.learn.run"
 local settings = require "daub.learn.settings"
 
@@ -7,9 +9,14 @@ local M = {}
 
 M.defaults = { size = { width = 192, height = 64 }, recipe = "dcgan", seed = 1 }
 
----@param recipe string
----@return table module of lua/daub/learn/networks/
-function M.network(recipe) return require("daub.learn.networks." .. recipe) end
+local networks = { dcgan = dcgan }
+for name, network in pairs(cover.recipes) do networks[name] = network end
+
+---@param recipe string "dcgan", "tiny", "lite" or "base"
+---@return table network fits, defaults, generator, critic, as in lua/daub/learn/networks/
+function M.network(recipe)
+  return networks[recipe] or error(("unknown recipe '%s'"):format(tostring(recipe)), 2)
+end
 
 ---What a network's functions are given: its settings, and the size of the pictures.
 ---@param options table of a run

@@ -1,0 +1,240 @@
+-- The networks for covers: `tiny`, `lite` and `base`, one design in three widths, after FastGAN
+-- (Liu et al. 2021) with batch normalisation and DCGAN's dynamics.
+--
+-- Generator: a linear layer makes a grid of 4 rows, each octave doubles it (nearest neighbour and a
+-- 3x3 convolution as one: no checkerboard), adds noise, normalises. Gates carry what the first two
+-- grids say over three octaves. Critic: the mirror image, on pixels packed 2x2, with a plain
+-- shortcut past every halving and one channel that tells how much the pictures of a group differ.
+--
+--     rows        4    8   16   32   64  128
+--     generator   .    +    +   (+)            + a second 3x3 convolution; (+) in pictures of 128
+--     critic                +    +             rows or more
+--     gates       a    b         a    b        from the grid to the map of the same letter
+--
+-- Level l has 4 * 2^(l - 1) rows, or as many as the size asks for: any that halves two to five
+-- times.
+local autograd = require "daub.autograd"
+local core = require "daub.core.array"
+local F = require "daub.ops"
+local nn = require "daub.nn"
+local random = require "daub.tensor.random"
+local tensor = require "daub.tensor"
+
+local M = {}
+
+-- Channels at 4, 8, 16, 32, 64 and 128 rows.
+local WIDTHS = {
+  tiny = { 160, 128, 64, 32, 16, 8 },
+  lite = { 192, 160, 96, 48, 24, 12 },
+  base = { 256, 192, 128, 64, 32, 16 },
+}
+local SECOND = { [2] = true, [3] = true } -- levels of the generator with two convolutions
+local SECOND_TALL = 4                     -- and this one where there are five octaves
+local EXTRA = { [3] = true, [4] = true }  -- levels of the critic with one more
+local GATE = 3                            -- octaves that a gate spans
+local GATES = { [4] = true, [5] = true }  -- levels with one
+local GROUP = 4                           -- pictures whose differences are measured together
+
+-- How often the sides can be halved with 4 or more left, and what is left.
+local function octaves(width, height)
+  local n = 0
+  while n < 5 and width % 2 == 0 and height % 2 == 0 and math.min(width, height) / 2 >= 4 do
+    width, height, n = width / 2, height / 2, n + 1
+  end
+  return n, width, height
+end
+
+-- What both networks are made from: octaves, the grid they begin with, channels of each level.
+local function plan(widths, o)
+  local n, w, h = octaves(o.width, o.height)
+  local channels = {}
+  for level, c in ipairs(widths) do
+    channels[level] = math.max(4, 4 * math.floor(c * o.widths / 400 + 0.5))
+  end
+  return n, w, h, channels
+end
+
+-- N(0, sqrt(2 / fan_in)) for weights, 0 for biases.
+local function initialise(layer)
+  local weight, bias = rawget(layer, "weight"), rawget(layer, "bias")
+  if weight and #weight.shape > 1 then
+    nn.init.normal_(weight, 0, math.sqrt(2 / (layer.fan_in and layer:fan_in()
+      or (nn.init.fans(weight)))))
+  end
+  if bias then nn.init.zeros_(bias) end
+end
+
+-- ---- layers
+
+-- Doubling by nearest neighbour and a 3x3 convolution as one: a transposed 4x4 convolution whose
+-- weights are sums of neighbours of the 3x3 ones. The same result for 4/9 of the work. Weight
+-- {3, 3, to, from}, turned by 180 degrees against a Conv2d's.
+local DoublingConv = nn.class "DoublingConv"
+function DoublingConv:init(from, to)
+  self.weight = nn.Parameter(tensor.empty { 3, 3, to, from })
+end
+function DoublingConv:fan_in() return 9 * self.weight.shape[4] end
+function DoublingConv:forward(x)
+  local w, none = self.weight, { 0, 0 }
+  w = w:pad { { 0, 1 }, none, none, none } + w:pad { { 1, 0 }, none, none, none }
+  w = w:pad { none, { 0, 1 }, none, none } + w:pad { none, { 1, 0 }, none, none }
+  return F.conv_transpose2d(x, w, { stride = 2, padding = 1 })
+end
+M.DoublingConv = DoublingConv
+
+-- Adds a channel: how much the pictures of a group differ, one number a group (Karras et al.
+-- 2017). A batch that groups of four do not divide is cut into smaller ones.
+local GroupSpread = nn.class "GroupSpread"
+function GroupSpread.forward(_, x)
+  local n, h, w, c = unpack(x.shape)
+  local size = math.min(GROUP, n)
+  while n % size ~= 0 do size = size - 1 end
+  local groups = x:reshape { n / size, size, h * w * c }
+  local away = groups - groups:mean(2, true)
+  local spread = (away:square():mean(2) + 1e-8):sqrt():mean(2) -- {n / size}
+  spread = spread:reshape { n / size, 1, 1, 1, 1 }:expand { n / size, size, h, w, 1 }
+  return tensor.cat({ x, spread:reshape { n, h, w, 1 } }, 4)
+end
+M.GroupSpread = GroupSpread
+
+local function conv(from, to, kernel, stride)
+  return nn.Conv2d(from, to, kernel,
+    { stride = stride or 1, padding = math.floor((kernel - 1) / 2), bias = false })
+end
+
+local function normalised(layer, channels)
+  return layer, nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)
+end
+
+-- What a small map says about the channels of a large one: {N, 1, 1, to}, 0 … 1. The 4x4
+-- convolution of a 4x4 map is a linear layer.
+local function gate(from, to)
+  return nn.Sequential {
+    nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * from, to, { bias = false }), nn.SiLU(),
+    nn.Linear(to, to, { bias = false }), nn.Sigmoid(), nn.Reshape { 1, 1, to },
+  }
+end
+
+-- ---- the generator
+
+-- Noise depends on the latent alone, so a latent has one picture, whatever is painted beside it:
+-- the bytes of its first two numbers choose the random numbers.
+-- {N, latent}, count -> {N, count}
+local function noise(z, count)
+  local first = z:detach():narrow(2, 1, math.min(2, z.shape[2])):to("f32")
+  local bytes, rows = first.array:tostring(), {}
+  local width = #bytes / z.shape[1]
+  for i = 1, z.shape[1] do
+    local seed = 0
+    for j = 1, math.min(6, width) do seed = seed * 256 + bytes:byte((i - 1) * width + j) end
+    rows[i] = core.normal(random.at(seed, 0), { 1, count }, z.dtype)
+  end
+  return tensor.wrap(core.concat(rows, 1))
+end
+
+-- One octave: twice the size, noise of a learnt strength for each channel, perhaps a second
+-- convolution, perhaps a gate.
+local Octave = nn.class "Octave"
+function Octave:init(from, to, second, gate_from)
+  self.up = DoublingConv(from, to)
+  self.noise = nn.Parameter(tensor.zeros { to })
+  self.norm = nn.Sequential { nn.BatchNorm2d(to), nn.LeakyReLU(0.2) }
+  if second then self.second = nn.Sequential { normalised(conv(to, to, 3), to) } end
+  if gate_from then self.gate = gate(gate_from, to) end
+end
+function Octave:forward(x, drawn, gate_x)
+  local n, h, w = x.shape[1], x.shape[2] * 2, x.shape[3] * 2
+  x = self.norm(self.up(x) + drawn:reshape { n, h, w, 1 } * self.noise)
+  if self.second then x = self.second(x) end
+  if self.gate then x = x * self.gate(gate_x) end
+  return x
+end
+
+local Generator = nn.class "CoverGenerator"
+function Generator:init(widths, o)
+  local n, w, h, channels = plan(widths, o)
+  self.octaves, self.cells = n, w * h
+  self.grid = nn.Sequential { nn.Linear(o.latent, h * w * channels[1]),
+    nn.Reshape { h, w, channels[1] }, nn.BatchNorm2d(channels[1]), nn.LeakyReLU(0.2) }
+  for level = 2, n + 1 do
+    self["level" .. level] = Octave(channels[level - 1], channels[level],
+      SECOND[level] or n == 5 and level == SECOND_TALL,
+      GATES[level] and channels[level - GATE])
+  end
+  self.rgb = nn.Conv2d(channels[n + 1], 3, 3, { padding = 1 })
+  self:apply(initialise)
+  autograd.no_grad(function() self.rgb.weight:mul_(0.5) end)
+end
+---What `forward` adds to the maps, as many normal numbers for each picture.
+---@param z daub.Tensor {N, latent}
+---@param count integer
+---@return daub.Tensor {N, count}
+function Generator.noise(_, z, count) return noise(z, count) end
+function Generator:forward(z)
+  -- cells of all levels but the first: 4 + 16 + … times the grid's
+  local drawn = self:noise(z, self.cells * (4 ^ (self.octaves + 1) - 4) / 3)
+  local maps, at, cells = { self.grid(z) }, 1, self.cells
+  for level = 2, self.octaves + 1 do
+    cells = cells * 4
+    maps[level] = self["level" .. level](maps[level - 1], drawn:narrow(2, at, cells),
+      maps[level - GATE])
+    at = at + cells
+  end
+  return self.rgb(maps[#maps]):tanh()
+end
+
+-- ---- the critic
+
+-- Half the size: a 4x4 convolution beside a shortcut.
+local Halving = nn.class "Halving"
+function Halving:init(from, to)
+  self.conv = nn.Sequential { normalised(conv(from, to, 4, 2), to) }
+  self.short = nn.Sequential { nn.AvgPool2d(2), conv(from, to, 1), nn.BatchNorm2d(to) }
+end
+function Halving:forward(x) return (self.conv(x) + self.short(x)) * math.sqrt(0.5) end
+
+local function critic(widths, o)
+  local n, w, h, channels = plan(widths, o)
+  local c = channels[n]
+  local net = nn.Sequential { nn.PixelUnshuffle(2), nn.Conv2d(12, c, 3, { padding = 1 }),
+    nn.LeakyReLU(0.2) } -- level n: half the sides
+  local function add(...)
+    for _, layer in ipairs { ... } do net:add(layer) end
+  end
+  for level = n, 2, -1 do
+    c = channels[level]
+    if EXTRA[level] then add(normalised(conv(c, c, 3), c)) end
+    add(Halving(c, channels[level - 1]))
+  end
+  c = channels[1]
+  add(GroupSpread(), normalised(conv(c + 1, c, 3), c))
+  add(nn.Flatten(), nn.Linear(h * w * c, 1))
+  return net:apply(initialise)
+end
+
+-- ---- the recipes
+
+local function fits(width, height)
+  local n, w, h = octaves(width, height)
+  return n >= 2 and w * h <= 1024, "tiny, lite and base paint sizes whose sides can be halved two "
+    .. "to five times down to a grid of at most 1024 cells, as 96x32 or 192x64"
+end
+
+M.recipes = {}
+for name, widths in pairs(WIDTHS) do
+  M.recipes[name] = {
+    ---Whether it paints pictures of this size.
+    ---@return boolean fits, string? message
+    fits = fits,
+    ---What --set can change; `widths` is in percent of the table's.
+    defaults = { latent = 128, widths = 100 },
+    ---{N, latent} -> {N, height, width, 3}, -1 … 1
+    ---@param o {width: integer, height: integer, latent: integer, widths: integer}
+    generator = function(o) return Generator(widths, o) end,
+    ---{N, height, width, 3} -> {N, 1}: the logit of being real
+    ---@param o {width: integer, height: integer, widths: integer}
+    critic = function(o) return critic(widths, o) end,
+  }
+end
+
+return M
