@@ -4,6 +4,8 @@
 --     daub.seed(42)
 --     local y = daub.no_grad(function() return net(x) end)
 local autograd = require "daub.autograd"
+local conv = require "daub.core.conv"
+local options = require "daub.options"
 local random = require "daub.tensor.random"
 local system = require "daub.core.system"
 
@@ -24,6 +26,21 @@ M.rng_state, M.set_rng_state = random.state, random.set_state
 
 --- The number of threads, after setting it when n is given.
 M.threads = system.threads
+
+--- Whether convolutions are computed directly even where Winograd's filtering is faster, after
+--- setting it when `flag` is given. Relative to the results' root mean square, errors are some 1e-6
+--- with filtering, 3e-7 without.
+---@param flag? boolean
+---@return boolean
+function M.exact(flag)
+  if flag ~= nil then
+    if type(flag) ~= "boolean" then
+      options.misuse("exact: expected true or false, got " .. options.shown(flag))
+    end
+    conv.algorithm(flag and "direct" or "table")
+  end
+  return conv.algorithm() == "direct"
+end
 
 --- Runs f(...) without recording for gradients; returns what f returns.
 M.no_grad = autograd.no_grad

@@ -1,9 +1,11 @@
-// Checks of shapes, and the choice between the matrix kernels (f32) and the plain loops.
+// Checks of shapes; f64 goes to the plain loops, f32 to the algorithm that choice.c names.
 #include "conv/conv.h"
 
+#include "conv/choice.h"
 #include "conv/grid.h"
 #include "conv/picture.h"
 #include "conv/shape.h"
+#include "conv/winograd.h"
 
 static const char in_hwio[] = "kernel height, kernel width, channels / groups, filters";
 
@@ -41,11 +43,6 @@ static daub_status complete(const char *name, daub_conv_shape *s,
     return DAUB_OK;
 }
 
-// Whether the matrix kernels do worse than plain loops: groups of a few channels fill no vector.
-static bool thin(const daub_conv_shape *s) {
-    return s->groups > 1 && s->cg < 8 && s->og < 8;
-}
-
 // A kernel as large as the picture is a product of matrices: one pixel with all its channels.
 static daub_conv_shape flattened(const daub_conv_shape *s) {
     bool whole = s->groups == 1 && !s->padding[0] && !s->padding[1] && s->kernel[0] == s->size[0] &&
@@ -60,25 +57,43 @@ static daub_conv_shape flattened(const daub_conv_shape *s) {
 static daub_status forward(const daub_conv_shape *s, daub_dtype dtype, const void *x, const void *w,
                            const void *bias, void *y) {
     if (dtype == DAUB_F64) return daub_conv_plain_forward_f64(s, x, w, bias, y);
-    if (thin(s)) return daub_conv_plain_forward_f32(s, x, w, bias, y);
     daub_conv_shape f = flattened(s);
-    return daub_conv_rows_forward(&f, x, w, bias, y);
+    switch (daub_conv_choose(&f, DAUB_CONV_FORWARD)) {
+    case DAUB_CONV_PLAIN:
+        return daub_conv_plain_forward_f32(&f, x, w, bias, y);
+    case DAUB_CONV_WINOGRAD:
+        return daub_conv_winograd_forward(&f, x, w, bias, y);
+    default:
+        return daub_conv_rows_forward(&f, x, w, bias, y);
+    }
 }
 
 static daub_status input_grad(const daub_conv_shape *s, daub_dtype dtype, const void *dy,
                               const void *w, void *dx) {
     if (dtype == DAUB_F64) return daub_conv_plain_input_grad_f64(s, dy, w, dx);
-    if (thin(s)) return daub_conv_plain_input_grad_f32(s, dy, w, dx);
     daub_conv_shape f = flattened(s);
-    return daub_conv_rows_input_grad(&f, dy, w, dx);
+    switch (daub_conv_choose(&f, DAUB_CONV_INPUT_GRAD)) {
+    case DAUB_CONV_PLAIN:
+        return daub_conv_plain_input_grad_f32(&f, dy, w, dx);
+    case DAUB_CONV_WINOGRAD:
+        return daub_conv_winograd_input_grad(&f, dy, w, dx);
+    default:
+        return daub_conv_rows_input_grad(&f, dy, w, dx);
+    }
 }
 
 static daub_status weight_grad(const daub_conv_shape *s, daub_dtype dtype, const void *x,
                                const void *dy, void *dw) {
     if (dtype == DAUB_F64) return daub_conv_plain_weight_grad_f64(s, x, dy, dw);
-    if (thin(s)) return daub_conv_plain_weight_grad_f32(s, x, dy, dw);
     daub_conv_shape f = flattened(s);
-    return daub_conv_outer_weight_grad(&f, x, dy, dw);
+    switch (daub_conv_choose(&f, DAUB_CONV_WEIGHT_GRAD)) {
+    case DAUB_CONV_PLAIN:
+        return daub_conv_plain_weight_grad_f32(&f, x, dy, dw);
+    case DAUB_CONV_WINOGRAD:
+        return daub_conv_winograd_weight_grad(&f, x, dy, dw);
+    default:
+        return daub_conv_outer_weight_grad(&f, x, dy, dw);
+    }
 }
 
 daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *weight,

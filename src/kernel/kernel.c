@@ -9,10 +9,11 @@
 #include "kernel/families/norm.h"
 #include "kernel/families/optim.h"
 #include "kernel/families/reduce.h"
+#include "kernel/families/winograd.h"
 
 // Every family once: its member in daub_kernels is the address of its table for `isa`.
 #define FAMILIES(X, isa)                                                                           \
-    X(elementwise, isa) X(reduce, isa) X(optim, isa) X(norm, isa) X(conv, isa)
+    X(elementwise, isa) X(reduce, isa) X(optim, isa) X(norm, isa) X(conv, isa) X(winograd, isa)
 
 #define DECLARE(name, isa) extern const struct daub_##name##_kernels daub_##name##_kernels_##isa;
 #define MEMBER(name, isa) .name = &daub_##name##_kernels_##isa,
@@ -30,10 +31,13 @@ DECLARE(conv_bf16, bf16)
 const daub_kernels *daub_kernels_get(void) {
     switch (daub_cpu_isa()) {
 #if defined(__x86_64__)
-    case DAUB_ISA_AVX512: return &avx512;
-    case DAUB_ISA_AVX2: return &avx2;
+    case DAUB_ISA_AVX512:
+        return &avx512;
+    case DAUB_ISA_AVX2:
+        return &avx2;
 #endif
-    default: return &scalar; // on arm64 the plain build already uses NEON
+    default:
+        return &scalar; // on arm64 the plain build already uses NEON
     }
 }
 

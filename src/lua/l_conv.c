@@ -2,6 +2,7 @@
 // manual).
 #include <string.h>
 
+#include "conv/choice.h"
 #include "conv/conv.h"
 #include "conv/peak.h"
 #include "conv/pooling.h"
@@ -204,6 +205,17 @@ static int conv_peak(lua_State *L) {
     return 1;
 }
 
+static int conv_algorithm(lua_State *L) {
+    static const char *const names[] = {[DAUB_CONV_BY_TABLE] = "table",
+                                        [DAUB_CONV_ALL_DIRECT] = "direct",
+                                        [DAUB_CONV_ALL_WINOGRAD] = "winograd",
+                                        NULL};
+    if (!lua_isnoneornil(L, 1))
+        daub_conv_set_policy((daub_conv_policy)luaL_checkoption(L, 1, NULL, names));
+    lua_pushstring(L, names[daub_conv_get_policy()]);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"conv2d", conv_conv2d},
     {"conv2d_input_grad", conv_conv2d_input_grad},
@@ -219,6 +231,7 @@ static const luaL_Reg functions[] = {
     {"upsample_nearest_grad", conv_nearest_grad},
     {"upsample_bilinear", conv_bilinear},
     {"upsample_bilinear_grad", conv_bilinear_grad},
+    {"algorithm", conv_algorithm},
     {"peak", conv_peak},
     {NULL, NULL},
 };

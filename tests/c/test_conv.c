@@ -1,5 +1,5 @@
-// Convolution: f32 against f64 over odd shapes, the adjoint identities, thread counts, hostile
-// shapes.
+// Convolution: f32, direct and by Winograd, against f64 over odd shapes, the adjoint identities, thread
+// counts, hostile shapes.
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "base/philox.h"
 #include "base/pool.h"
 #include "check.h"
+#include "conv/choice.h"
 #include "conv/conv.h"
 
 typedef struct shape {
@@ -65,42 +66,67 @@ static void show(const shape *s, const char *what, double error) {
            (long long)s->options.padding[1], (long long)s->options.groups, error);
 }
 
+// Winograd's transforms cancel digits.
+static double tolerance(void) {
+    return daub_conv_get_policy() == DAUB_CONV_ALL_WINOGRAD ? 1e-4 : 2e-5;
+}
+
 static void check_error(const shape *s, const char *what, const daub_array *f32,
                         const daub_array *f64) {
     double error = error_of(f32, f64);
-    if (!(error < 2e-5)) show(s, what, error);
-    CHECK(error < 2e-5);
+    if (!(error < tolerance())) show(s, what, error);
+    CHECK(error < tolerance());
+}
+
+// What one shape's f32 functions are given, and what f64 says they should give.
+typedef struct sample {
+    daub_array x, w, bias, dy;
+    daub_array y64, dx64, dw64;
+} sample;
+
+static void release_all(daub_array *all, size_t count) {
+    for (size_t i = 0; i < count; i++) daub_array_release(&all[i]);
+}
+
+// Checks the f64 functions by <conv(x), dy> = <x, input_grad(dy)> = <w, weight_grad(x, dy)>.
+static sample make_sample(daub_rng *rng, const shape *s) {
+    const daub_conv_options *o = &s->options;
+    sample a;
+    a.x = random_array(rng, 4, (int64_t[]){s->n, s->h, s->w, s->c});
+    a.w = random_array(rng, 4, (int64_t[]){s->kh, s->kw, s->c / o->groups, s->o});
+    a.bias = random_array(rng, 1, (int64_t[]){s->o});
+    daub_array x64 = widened(&a.x), w64 = widened(&a.w), bias64 = widened(&a.bias), plain;
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&a.y64, &x64, &w64, &bias64, o));
+    a.dy = random_array(rng, 4, a.y64.shape);
+    daub_array dy64 = widened(&a.dy);
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&plain, &x64, &w64, NULL, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&a.dx64, &dy64, &w64, s->h, s->w, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&a.dw64, &x64, &dy64, s->kh, s->kw, o));
+    double product = inner(&plain, &dy64);
+    double scale = sqrt(inner(&plain, &plain) * inner(&dy64, &dy64)) + 1e-30;
+    CHECK(fabs(product - inner(&x64, &a.dx64)) < 1e-12 * scale);
+    CHECK(fabs(product - inner(&w64, &a.dw64)) < 1e-12 * scale);
+    release_all((daub_array[]){x64, w64, bias64, plain, dy64}, 5);
+    return a;
 }
 
 static void check_shape(daub_rng *rng, const shape *s) {
-    const daub_conv_options *o = &s->options;
-    daub_array x = random_array(rng, 4, (int64_t[]){s->n, s->h, s->w, s->c});
-    daub_array w = random_array(rng, 4, (int64_t[]){s->kh, s->kw, s->c / o->groups, s->o});
-    daub_array bias = random_array(rng, 1, (int64_t[]){s->o});
-    daub_array x64 = widened(&x), w64 = widened(&w), bias64 = widened(&bias);
-    daub_array y, y64, plain64, dx, dx64, dw, dw64;
-    CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &x, &w, &bias, o));
-    CHECK_STATUS(DAUB_OK, daub_conv2d(&y64, &x64, &w64, &bias64, o));
-    check_error(s, "conv2d", &y, &y64);
-
-    daub_array dy = random_array(rng, 4, y.shape), dy64 = widened(&dy);
-    CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&dx, &dy, &w, s->h, s->w, o));
-    CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&dx64, &dy64, &w64, s->h, s->w, o));
-    check_error(s, "input_grad", &dx, &dx64);
-    CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&dw, &x, &dy, s->kh, s->kw, o));
-    CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&dw64, &x64, &dy64, s->kh, s->kw, o));
-    check_error(s, "weight_grad", &dw, &dw64);
-
-    // <conv(x), dy> = <x, input_grad(dy)> = <w, weight_grad(x, dy)>
-    CHECK_STATUS(DAUB_OK, daub_conv2d(&plain64, &x64, &w64, NULL, o));
-    double product = inner(&plain64, &dy64);
-    double scale = sqrt(inner(&plain64, &plain64) * inner(&dy64, &dy64)) + 1e-30;
-    CHECK(fabs(product - inner(&x64, &dx64)) < 1e-12 * scale);
-    CHECK(fabs(product - inner(&w64, &dw64)) < 1e-12 * scale);
-
-    daub_array *all[] = {&x,       &w,  &bias, &x64, &w64,  &bias64, &y,   &y64,
-                         &plain64, &dy, &dy64, &dx,  &dx64, &dw,     &dw64};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) daub_array_release(all[i]);
+    sample a = make_sample(rng, s);
+    for (daub_conv_policy p = DAUB_CONV_ALL_DIRECT; p <= DAUB_CONV_ALL_WINOGRAD; p++) {
+        daub_conv_set_policy(p);
+        daub_array y, dx, dw;
+        CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &a.x, &a.w, &a.bias, &s->options));
+        check_error(s, "conv2d", &y, &a.y64);
+        CHECK_STATUS(DAUB_OK,
+                     daub_conv2d_input_grad(&dx, &a.dy, &a.w, s->h, s->w, &s->options));
+        check_error(s, "input_grad", &dx, &a.dx64);
+        CHECK_STATUS(DAUB_OK,
+                     daub_conv2d_weight_grad(&dw, &a.x, &a.dy, s->kh, s->kw, &s->options));
+        check_error(s, "weight_grad", &dw, &a.dw64);
+        release_all((daub_array[]){y, dx, dw}, 3);
+    }
+    daub_conv_set_policy(DAUB_CONV_BY_TABLE);
+    release_all((daub_array[]){a.x, a.w, a.bias, a.dy, a.y64, a.dx64, a.dw64}, 7);
 }
 
 static int64_t pick(daub_rng *rng, int64_t low, int64_t high) {
@@ -130,6 +156,27 @@ static void check_random_shapes(void) {
     for (int i = 0; i < 150; i++) {
         shape s = random_shape(&rng);
         check_shape(&rng, &s);
+    }
+}
+
+// The kinds Winograd's filtering takes, over sizes that leave tiles, blocks and groups incomplete.
+static void check_winograd_shapes(void) {
+    static const struct {
+        int64_t kernel, stride;
+    } kinds[] = {{3, 1}, {4, 2}, {2, 1}, {6, 2}};
+    daub_rng rng = daub_rng_seed(6);
+    for (int i = 0; i < 60; i++) {
+        int64_t k = kinds[i % 4].kernel, stride = kinds[i % 4].stride, large = i % 3 ? 67 : 16;
+        shape s = {.n = pick(&rng, 1, 5),
+                   .h = pick(&rng, 1, large),
+                   .w = pick(&rng, 1, large),
+                   .c = pick(&rng, 1, 70),
+                   .o = pick(&rng, 1, 70),
+                   .kh = k,
+                   .kw = k,
+                   .options = {{stride, stride}, {pick(&rng, 0, k - 1), pick(&rng, 0, k - 1)}, 1}};
+        bool fits = s.h + 2 * s.options.padding[0] >= k && s.w + 2 * s.options.padding[1] >= k;
+        if (fits) check_shape(&rng, &s);
     }
 }
 
@@ -168,6 +215,9 @@ static void check_threads(void) {
         {6, 21, 17, 3, 8, 5, 3, {{2, 1}, {2, 1}, 1}},
         {6, 9, 9, 12, 12, 3, 3, {{1, 1}, {1, 1}, 4}},
         {6, 9, 9, 12, 12, 3, 3, {{1, 1}, {1, 1}, 12}},
+        {70, 6, 8, 40, 70, 4, 4, {{2, 2}, {1, 1}, 1}},
+        {5, 30, 41, 24, 20, 3, 3, {{1, 1}, {1, 1}, 1}},
+        {3, 50, 90, 24, 48, 4, 4, {{2, 2}, {1, 1}, 1}},
     };
     int before = daub_pool_threads();
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -259,7 +309,12 @@ static void check_refusals(void) {
 static void check_everything(void) {
     check_random_shapes();
     check_known_shapes();
-    check_threads();
+    check_winograd_shapes();
+    for (daub_conv_policy p = DAUB_CONV_BY_TABLE; p <= DAUB_CONV_ALL_WINOGRAD; p++) {
+        daub_conv_set_policy(p);
+        check_threads();
+    }
+    daub_conv_set_policy(DAUB_CONV_BY_TABLE);
     check_not_a_number();
     check_refusals();
 }

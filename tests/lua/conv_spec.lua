@@ -106,6 +106,29 @@ describe("conv2d", function()
   end)
 end)
 
+describe("the choice of algorithm", function()
+  local daub = require "daub"
+  after_each(function() daub.exact(false) end)
+
+  it("is direct where exact results are asked for", function()
+    local x, w = fill({ 2, 12, 12, 32 }, "f32"), fill({ 3, 3, 32, 32 }, "f32")
+    local o = { padding = 1 }
+    assert.is_false(daub.exact())
+    local fast = A.totable(C.conv2d(x, w, nil, o))
+    assert.is_true(daub.exact(true))
+    local direct = A.totable(C.conv2d(x, w, nil, o))
+    assert.not_same(fast, direct)
+    assert_close(direct, fast, 1e-2) -- of sums as large as 200
+    C.algorithm("winograd")
+    assert.same(fast, A.totable(C.conv2d(x, w, nil, o)))
+  end)
+
+  it("refuses what it does not know", function()
+    assert.has_error(function() C.algorithm("fourier") end)
+    assert.error_matches(function() daub.exact("yes") end, "exact: expected true or false")
+  end)
+end)
+
 describe("pooling and resampling", function()
   local N, H, W, CHANNELS = 2, 5, 7, 3
   local here = debug.getinfo(1, "S").source:match("^@(.*)/lua/[^/]*$")

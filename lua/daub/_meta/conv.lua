@@ -103,6 +103,12 @@ function M.upsample_bilinear(x, oh, ow, align_corners) end
 ---@return daub.Array dx {N, height, width, C}
 function M.upsample_bilinear_grad(dy, height, width, align_corners) end
 
+---How convolutions are computed in the whole process, after setting it when `name` is given: by the table of
+---choices ("table"), or wherever there is a choice directly or by Winograd's filtering.
+---@param name ("table"|"direct"|"winograd")?
+---@return string
+function M.algorithm(name) end
+
 ---Multiply-adds in registers on all threads, to be timed by the caller: some dozens in each round of each
 ---of eight jobs per thread (10^5 rounds take some milliseconds).
 ---@param rounds integer
