@@ -25,15 +25,30 @@ daub_status daub_array_adam_step(const daub_step_lists *s, const daub_adam *o);
 // a += weight (b - a); a single `a` need not be contiguous.
 daub_status daub_array_lerp(const daub_step_lists *s, double weight);
 
-// x: [.., C], normalised over all but the last dimension: y = (x - mean) invstd weight + bias.
-// weight and bias: {C} or NULL. invstd = 1 / sqrt(variance + eps), variance of the batch (biased).
-daub_status daub_array_batch_norm(daub_array *y, daub_array *mean, daub_array *invstd,
-                                  const daub_array *x, const daub_array *weight,
-                                  const daub_array *bias, double eps);
-// The gradients for x, weight and bias, given that for y.
-daub_status daub_array_batch_norm_backward(daub_array *dx, daub_array *dweight, daub_array *dbias,
-                                           const daub_array *x, const daub_array *g,
-                                           const daub_array *weight, const daub_array *mean,
-                                           const daub_array *invstd);
+// Batch normalisation of x [.., C] over all but the last dimension, and the leaky ReLU after it:
+//     z = (x - mean) invstd weight + bias        y = z below 0 ? slope z : z
+// Vectors are contiguous {C}, of x's dtype; weight and bias may be NULL. slope >= 0; 1 is none.
+typedef struct daub_norm {
+    const daub_array *mean, *invstd, *weight, *bias;
+    double slope;
+} daub_norm;
+
+// Sums over `count` values v of each of `channels` channels, wherever they were made.
+typedef struct daub_moments {
+    int64_t channels, count;
+    const double *sums, *squares; // of v - shift and of its square
+    const double *shift;          // NULL: 0. Near the mean, it keeps the variance exact
+} daub_moments;
+
+// New mean and invstd = 1 / sqrt(variance + eps), variance of the batch (biased), {C}.
+daub_status daub_array_moments(daub_array *mean, daub_array *invstd, daub_dtype dtype,
+                               const daub_moments *moments, double eps);
+daub_status daub_array_batch_statistics(daub_array *mean, daub_array *invstd, const daub_array *x,
+                                        double eps);
+daub_status daub_array_normalise(daub_array *y, const daub_array *x, const daub_norm *norm);
+// The gradients for x, weight and bias, given that for y, where mean and invstd are x's statistics.
+daub_status daub_array_batch_norm_grad(daub_array *dx, daub_array *dweight, daub_array *dbias,
+                                       const daub_array *x, const daub_array *g,
+                                       const daub_norm *norm);
 
 #endif

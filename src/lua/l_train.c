@@ -110,20 +110,37 @@ static int train_lerp(lua_State *L) {
     return 1;
 }
 
-static int train_batch_norm(lua_State *L) {
-    daub_array *x = lx_check_array(L, 1), *weight = opt_array(L, 2), *bias = opt_array(L, 3);
-    double eps = luaL_checknumber(L, 4);
-    daub_array *y = lx_push_array(L), *mean = lx_push_array(L), *invstd = lx_push_array(L);
-    lx_check(L, daub_array_batch_norm(y, mean, invstd, x, weight, bias, eps));
+static int train_batch_statistics(lua_State *L) {
+    daub_array *x = lx_check_array(L, 1);
+    double eps = luaL_checknumber(L, 2);
+    daub_array *mean = lx_push_array(L), *invstd = lx_push_array(L);
+    lx_check(L, daub_array_batch_statistics(mean, invstd, x, eps));
+    return 2;
+}
+
+// mean, invstd, weight, bias, slope from place `first` on.
+static daub_norm check_norm(lua_State *L, int first) {
+    return (daub_norm){.mean = lx_check_array(L, first),
+                       .invstd = lx_check_array(L, first + 1),
+                       .weight = opt_array(L, first + 2),
+                       .bias = opt_array(L, first + 3),
+                       .slope = luaL_optnumber(L, first + 4, 1)};
+}
+
+static int train_normalise(lua_State *L) {
+    daub_array *x = lx_check_array(L, 1);
+    daub_norm norm = check_norm(L, 2);
+    daub_array *y = lx_push_array(L);
+    lx_check(L, daub_array_normalise(y, x, &norm));
     lx_account(L, y);
-    return 3;
+    return 1;
 }
 
 static int train_batch_norm_backward(lua_State *L) {
-    daub_array *x = lx_check_array(L, 1), *g = lx_check_array(L, 2), *weight = opt_array(L, 3);
-    daub_array *mean = lx_check_array(L, 4), *invstd = lx_check_array(L, 5);
+    daub_array *x = lx_check_array(L, 1), *g = lx_check_array(L, 2);
+    daub_norm norm = check_norm(L, 3);
     daub_array *dx = lx_push_array(L), *dweight = lx_push_array(L), *dbias = lx_push_array(L);
-    lx_check(L, daub_array_batch_norm_backward(dx, dweight, dbias, x, g, weight, mean, invstd));
+    lx_check(L, daub_array_batch_norm_grad(dx, dweight, dbias, x, g, &norm));
     lx_account(L, dx);
     return 3;
 }
@@ -133,7 +150,8 @@ static const luaL_Reg functions[] = {
     {"rmsprop_step_", train_rmsprop},
     {"adam_step_", train_adam},
     {"lerp_", train_lerp},
-    {"batch_norm", train_batch_norm},
+    {"batch_statistics", train_batch_statistics},
+    {"normalise", train_normalise},
     {"batch_norm_backward", train_batch_norm_backward},
     {NULL, NULL},
 };

@@ -170,9 +170,11 @@ static int make_results(daub_array *r, daub_dtype dtype) {
     CHECK_STATUS(DAUB_OK, daub_array_reduce(&r[n++], DAUB_MAX_OF, &x, 15, true));
     CHECK_STATUS(DAUB_OK, daub_array_matmul(&r[n++], &m, &m, true, false));
     CHECK_STATUS(DAUB_OK, daub_array_matmul(&r[n++], &m, &m, false, true));
-    CHECK_STATUS(DAUB_OK, daub_array_batch_norm(&r[n], &r[n + 1], &r[n + 2], &x, &v, NULL, 1e-5));
-    CHECK_STATUS(DAUB_OK, daub_array_batch_norm_backward(&r[n + 3], &r[n + 4], &r[n + 5], &x, &r[n],
-                                                         &v, &r[n + 1], &r[n + 2]));
+    daub_norm norm = {&r[n + 1], &r[n + 2], &v, NULL, 0.2};
+    CHECK_STATUS(DAUB_OK, daub_array_batch_statistics(&r[n + 1], &r[n + 2], &x, 1e-5));
+    CHECK_STATUS(DAUB_OK, daub_array_normalise(&r[n], &x, &norm));
+    CHECK_STATUS(DAUB_OK, daub_array_batch_norm_grad(&r[n + 3], &r[n + 4], &r[n + 5], &x, &r[n],
+                                                     &norm));
     n += 6;
     CHECK_STATUS(DAUB_OK, daub_array_clone(&r[n], &x));
     daub_adam adam = {1e-3, 0.5, 0.999, 1e-8, 0.01, 1, false};

@@ -123,11 +123,15 @@ static daub_status op_integers(daub_array *o, inputs *i) {
 static daub_status op_permutation(daub_array *o, inputs *i) {
     return daub_array_permutation(o, &i->rng, 9);
 }
-static daub_status op_batch_norm(daub_array *o, inputs *i) {
-    return daub_array_batch_norm(o, o + 1, o + 2, &i->x, &i->v, NULL, 1e-5);
+static daub_status op_batch_statistics(daub_array *o, inputs *i) {
+    return daub_array_batch_statistics(o, o + 1, &i->x, 1e-5);
 }
-static daub_status op_batch_norm_backward(daub_array *o, inputs *i) {
-    return daub_array_batch_norm_backward(o, o + 1, o + 2, &i->x, &i->x, &i->v, &i->v, &i->v);
+static daub_status op_normalise(daub_array *o, inputs *i) {
+    return daub_array_normalise(o, &i->x, &(daub_norm){&i->v, &i->v, &i->v, NULL, 0.2});
+}
+static daub_status op_batch_norm_grad(daub_array *o, inputs *i) {
+    return daub_array_batch_norm_grad(o, o + 1, o + 2, &i->x, &i->x,
+                                      &(daub_norm){&i->v, &i->v, &i->v, NULL, 0.2});
 }
 static daub_status op_lerp(daub_array *o, inputs *i) {
     (void)o;
@@ -159,8 +163,9 @@ static const struct {
     {"normal", op_normal},
     {"integers", op_integers},
     {"permutation", op_permutation},
-    {"batch_norm", op_batch_norm},
-    {"batch_norm_backward", op_batch_norm_backward},
+    {"batch_statistics", op_batch_statistics},
+    {"normalise", op_normalise},
+    {"batch_norm_grad", op_batch_norm_grad},
     {"lerp", op_lerp},
 };
 

@@ -935,8 +935,13 @@ describe("batch_norm", function()
     return op("add", op("mul", hat, w), b), mean, invstd, hat, dims
   end
 
-  local shapes =
-    { { 50, 64 }, { 3, 5, 7, 3 }, { 2, 40, 40, 20 }, { 700, 1 }, { 4, 100 }, { 9, 9, 33 } }
+  local function batch_norm(x, w, b, e, slope)
+    local mean, invstd = A.batch_statistics(x, e)
+    return A.normalise(x, mean, invstd, w, b, slope), mean, invstd
+  end
+
+  local shapes = { { 50, 64 }, { 3, 5, 7, 3 }, { 2, 40, 40, 20 }, { 700, 1 }, { 4, 100 },
+    { 9, 9, 33 }, { 31, 24 }, { 257, 40 }, { 11, 300 } }
 
   it("forward and backward", function()
     for _, dtype in ipairs { "f32", "f64" } do
@@ -946,7 +951,7 @@ describe("batch_norm", function()
         local x = op("add", normal(shape, dtype), 3)
         local w, b, gr = normal({ C }, dtype), normal({ C }, dtype), normal(shape, dtype)
         local y, mean, invstd, hat, dims = plain(x, w, b, 1e-5)
-        local y2, mean2, invstd2 = A.batch_norm(x, w, b, 1e-5)
+        local y2, mean2, invstd2 = batch_norm(x, w, b, 1e-5)
         local what = dtype .. " {" .. table.concat(shape, ", ") .. "}"
         close(y:totable(), y2, tolerance, "y " .. what)
         close(mean:totable(), mean2, tolerance, "mean " .. what)
@@ -955,11 +960,11 @@ describe("batch_norm", function()
         local dweight = A.reduce("sum", op("mul", gr, hat), dims)
         local inner = op("sub", op("sub", gr, A.reduce("mean", gr, dims)),
           op("mul", hat, A.reduce("mean", op("mul", gr, hat), dims)))
-        local dx, dweight2, dbias = A.batch_norm_backward(x, gr, w, mean2, invstd2)
+        local dx, dweight2, dbias = A.batch_norm_backward(x, gr, mean2, invstd2, w)
         close(op("mul", op("mul", w, invstd), inner):totable(), dx, tolerance, "dx " .. what)
         close(dweight:totable(), dweight2, tolerance * 10, "dweight " .. what)
         close(A.reduce("sum", gr, dims):totable(), dbias, tolerance * 10, "dbias " .. what)
-        local bare = A.batch_norm(x, nil, nil, 1e-5)
+        local bare = batch_norm(x, nil, nil, 1e-5)
         close(hat:totable(), bare, tolerance, "without weight " .. what)
       end
     end
@@ -967,15 +972,51 @@ describe("batch_norm", function()
 
   it("does not cancel when the mean is large", function()
     local x = op("add", normal({ 4000, 8 }), 1000)
-    local _, _, exact = A.batch_norm(x, nil, nil, 0)
-    local _, _, single = A.batch_norm(x:cast("f32"), nil, nil, 0)
+    local _, _, exact = batch_norm(x, nil, nil, 0)
+    local _, _, single = batch_norm(x:cast("f32"), nil, nil, 0)
     close(exact:totable(), single, 1e-4, "invstd")
   end)
 
   it("names misfits", function()
-    assert.has_error(function() A.batch_norm(A.new { 4, 3 }, A.new { 4 }, nil, 1e-5) end,
-      "batch_norm: a vector is f32 {4}; contiguous f32 {3} expected for x {4, 3}")
-    assert.has_error(function() A.batch_norm(A.new { 0, 3 }, nil, nil, 1e-5) end)
+    local v = A.full({ 3 }, 1)
+    assert.has_error(function() A.normalise(A.new { 4, 3 }, v, v, A.new { 4 }) end,
+      "normalise: a vector is f32 {4}; contiguous f32 {3} expected for x {4, 3}")
+    assert.has_error(function() A.batch_statistics(A.new { 0, 3 }, 1e-5) end,
+      "batch_statistics: x is f32 {0, 3}; f32 or f64 of shape {.., C} expected")
+    assert.has_error(function() A.normalise(A.new { 4, 3 }, v, v, nil, nil, -0.1) end,
+      "normalise: the slope is -0.1; at least 0 expected")
+  end)
+
+  it("gives with a slope what leaky ReLU gives after it, to the bit", function()
+    for _, dtype in ipairs { "f32", "f64" } do
+      for _, shape in ipairs(shapes) do
+        for _, slope in ipairs { 0, 0.2 } do
+          local C = shape[#shape]
+          local x, gr = normal(shape, dtype), normal(shape, dtype)
+          local w, b = normal({ C }, dtype), normal({ C }, dtype)
+          local z, mean, invstd = batch_norm(x, w, b, 1e-5)
+          local y = A.normalise(x, mean, invstd, w, b, slope)
+          local expected = slope == 0 and A.unary("relu", z) or op("leaky_relu", z, slope)
+          local what = dtype .. " {" .. table.concat(shape, ", ") .. "} " .. slope
+          same(expected:totable(), y, "y " .. what)
+          local inner = A.ternary("leaky_relu_grad", z, gr, slope)
+          local plain_grads = { A.batch_norm_backward(x, inner, mean, invstd, w) }
+          local grads = { A.batch_norm_backward(x, gr, mean, invstd, w, b, slope) }
+          for i = 1, 3 do
+            same(plain_grads[i]:totable(), grads[i], "gradient " .. i .. " " .. what)
+          end
+        end
+      end
+    end
+  end)
+
+  it("hands on what is not finite as ReLU does", function()
+    local x = A.from({ 0 / 0, 1 / 0, -1 / 0, 1 }, { 2, 2 })
+    local one, zero = A.full({ 2 }, 1), A.full({ 2 }, 0)
+    local y = A.normalise(x, zero, one, nil, nil, 0):totable()
+    assert.is_true(y[1] ~= y[1])
+    assert.same({ 1 / 0, 0, 1 }, { y[2], y[3], y[4] })
+    assert.equal(-1 / 0, A.normalise(x, zero, one, nil, nil, 0.5):totable()[3])
   end)
 end)
 

@@ -16,6 +16,40 @@ local function small_net()
   }
 end
 
+describe("sequential", function()
+  -- The same layers one by one, called by hand.
+  local function one_by_one(net, x)
+    for _, layer in ipairs(net:children()) do x = layer(x) end
+    return x
+  end
+
+  for name, activation in pairs { ReLU = nn.ReLU(), LeakyReLU = nn.LeakyReLU(0.2) } do
+    it("runs batch normalisation and " .. name .. " as one, with the same bits", function()
+      local conv = nn.Conv2d(3, 5, 3)
+      local function results(run)
+        local net = nn.Sequential { conv, nn.BatchNorm2d(5), activation, nn.Tanh() }
+        local x = tensor.linspace(-1, 2, 6 * 7 * 8 * 3):reshape { 6, 7, 8, 3 }:requires_grad_()
+        local y = run(net, x)
+        y:square():sum():backward()
+        local seen = net:eval()
+        return { y:tobytes(), x.grad:tobytes(), net:at(2).weight.grad:tobytes(),
+          net:at(2).bias.grad:tobytes(), net:at(2).running_var:tobytes(),
+          run(seen, x:detach()):tobytes() }
+      end
+      local apart, together = results(one_by_one), results(function(net, x) return net(x) end)
+      for i = 1, #apart do assert(apart[i] == together[i], "result " .. i .. " differs") end
+    end)
+  end
+
+  it("runs a layer with a forward of its own by itself", function()
+    local Loud = nn.class("Loud", nn.ReLU)
+    function Loud.forward(_, x) return x:relu() * 2 end
+    local net = nn.Sequential { nn.BatchNorm2d(2), Loud() }
+    local x = tensor.randn { 4, 2, 2, 2 }
+    assert.same(one_by_one(net, x):totable(), net(x):totable())
+  end)
+end)
+
 describe("module", function()
   it("keeps parameters, buffers and children in order", function()
     local net, names = small_net(), {}

@@ -154,6 +154,14 @@ local cases = {
     return F.batch_norm(x, tensor.from({ 0.3, -1 }, { dtype = "f64" }),
       tensor.from({ 2, 0.5 }, { dtype = "f64" }), { weight = w, bias = b })
   end, { { 2, 3, 2, 2 }, { 2 }, { 2 } } },
+  batch_norm_sloped = { function(x, w, b)
+    return F.batch_norm(x, nil, nil, { weight = w, bias = b, training = true,
+      negative_slope = 0.2 })
+  end, { { 2, 3, 2, 2 }, { 2 }, { 2 } }, { rtol = 1e-4 } },
+  batch_norm_eval_sloped = { function(x, w, b, mean, var)
+    return F.batch_norm(x, mean, var:square() + 0.5, { weight = w, bias = b,
+      negative_slope = 0.3 })
+  end, { { 2, 3, 2, 2 }, { 2 }, { 2 }, { 2 }, { 2 } } },
   group_norm = { function(x, w, b) return F.group_norm(x, 2, { weight = w, bias = b }) end,
     { { 2, 2, 2, 4 }, { 4 }, { 4 } }, { rtol = 1e-4 } },
   instance_norm = { function(x) return F.instance_norm(x) end, { { 2, 2, 3, 2 } },

@@ -98,11 +98,15 @@ function M.rmsprop_step_(p, g, square_avg, momentum_buffer, grad_avg, o) end
 function M.adam_step_(p, g, exp_avg, exp_avg_sq, o) end
 function M.lerp_(a, b, weight) end                -- a += weight*(b - a): EMA; one `a` may be a view
 
--- Normalisation over all but the last axis (lua/daub/ops.lua holds the plain formulas). weight and bias
--- may be nil; invstd is 1 / sqrt(variance + eps) of the batch, biased.
----@return daub.Array y, daub.Array mean, daub.Array invstd
-function M.batch_norm(x, weight, bias, eps) end
----@return daub.Array dx, daub.Array dweight, daub.Array dbias
-function M.batch_norm_backward(x, g, weight, mean, invstd) end
+-- Batch normalisation over all but the last axis, and the leaky ReLU after it (lua/daub/ops/norm.lua holds
+-- the plain formulas): z = (x - mean) * invstd * weight + bias, y = z < 0 and slope * z or z.
+-- mean, invstd, weight, bias: {C} of x's dtype, weight and bias may be nil; slope >= 0, nil: 1, none.
+-- invstd is 1 / sqrt(variance + eps) of the batch, biased.
+---@return daub.Array mean, daub.Array invstd
+function M.batch_statistics(x, eps) end
+---@return daub.Array y
+function M.normalise(x, mean, invstd, weight, bias, slope) end
+---@return daub.Array dx, daub.Array dweight, daub.Array dbias given y's gradient g and x's statistics
+function M.batch_norm_backward(x, g, mean, invstd, weight, bias, slope) end
 
 return M

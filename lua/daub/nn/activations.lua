@@ -44,4 +44,10 @@ end
 function M.PReLU:forward(x) return F.prelu(x, self.weight) end
 function M.PReLU:details() return tostring(self.count) end
 
+-- A class made from these that has a forward of its own is left alone.
+function M.ReLU:fusible_slope() return self.forward == M.ReLU.forward and 0 or nil end
+function M.LeakyReLU:fusible_slope()
+  return self.forward == M.LeakyReLU.forward and self.value >= 0 and self.value or nil
+end
+
 return M

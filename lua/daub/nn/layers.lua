@@ -125,11 +125,13 @@ function M.BatchNorm2d:init(channels, o)
     self:buffer("num_batches_tracked", tensor.zeros({}, { dtype = "i64" }))
   end
 end
-function M.BatchNorm2d:forward(x)
+--- With a number, also the leaky ReLU of this slope, in the same passes.
+---@param negative_slope? number
+function M.BatchNorm2d:forward(x, negative_slope)
   if self.training and self.num_batches_tracked then self.num_batches_tracked:add_(1) end
   return F.batch_norm(x, self.running_mean, self.running_var, { weight = self.weight,
     bias = self.bias, training = self.training or not self.running_mean,
-    momentum = self.momentum, eps = self.eps })
+    momentum = self.momentum, eps = self.eps, negative_slope = negative_slope })
 end
 function M.BatchNorm2d:details() return tostring(self.channels) end
 
@@ -287,8 +289,19 @@ function M.Sequential:add(layer)
   self[tostring(#self._names + 1)] = layer
   return self
 end
+-- Batch normalisation and the (leaky) ReLU right after it run as one.
 function M.Sequential:forward(x)
-  for i = 1, #self._names do x = self[self._names[i]](x) end
+  local names, i = self._names, 1
+  while i <= #names do
+    local layer, following = self[names[i]], self[names[i + 1]]
+    local slope = following and layer.forward == M.BatchNorm2d.forward
+      and following:fusible_slope()
+    if slope then
+      x, i = layer(x, slope), i + 2
+    else
+      x, i = layer(x), i + 1
+    end
+  end
   return x
 end
 --- Layer i (negative: from the end).

@@ -227,6 +227,11 @@ function Module:count_parameters()
   return n
 end
 
+--- The slope below 0 of a layer that is a leaky ReLU and nothing else: one before it may apply it.
+--- nil for other layers.
+---@return number?
+function Module.fusible_slope() end
+
 --- What stands in the brackets when a layer is printed; layers override it.
 function Module.details() return "" end
 

@@ -29,30 +29,64 @@ local function expect_channels(op, channels, named)
   end
 end
 
+-- g where z > 0, slope * g elsewhere; its own transpose.
+local function slope_gradient(z, g, slope)
+  if not slope then return g end
+  local signs = z.array
+  local function map(a) return A.ternary("leaky_relu_grad", signs, a, slope) end
+  return class.linear_map("leaky_relu_grad", g, map, map)
+end
+
 -- The gradient of training-mode batch normalisation as a graph of its own.
-local function batch_norm_gradient(x, g, weight, eps)
+local function batch_norm_gradient(x, g, o)
   local dims = {}
   for i = 1, #x.shape - 1 do dims[i] = i end
   local away = x - x:mean(dims, true)
-  local scale = (away:square():mean(dims, true) + eps):rsqrt()
+  local scale = (away:square():mean(dims, true) + o.eps):rsqrt()
   local y = away * scale
-  local gw = weight and g * weight or g
+  g = slope_gradient(affine(y, o.weight, o.bias), g, o.negative_slope)
+  local gw = o.weight and g * o.weight or g
   local dx = scale * (gw - gw:mean(dims, true) - y * (gw * y):mean(dims, true))
-  return dx, weight and (g * y):sum(dims), g:sum(dims)
+  return dx, o.weight and (g * y):sum(dims), g:sum(dims)
 end
+
+local function raw(t) return t and t.array end
 
 -- Normalises by the batch's own statistics: the core's fused loops, forward and backward; a graph
 -- of the gradient is made of plain ops.
-local function batch_norm_train(x, weight, bias, eps)
-  local y, mean, invstd = A.batch_norm(x.array, weight and weight.array, bias and bias.array, eps)
-  local out = record(wrap(y), "batch_norm", { x, weight or false, bias or false },
-    function(g, need)
-      if autograd.enabled() then return batch_norm_gradient(x, g, weight, eps) end
-      local dx, dw, db = A.batch_norm_backward(x.array, g.array, weight and weight.array, mean,
-        invstd)
-      return wrap(dx), need[2] and wrap(dw), need[3] and wrap(db)
-    end, { x, weight or false })
+local function batch_norm_train(x, o)
+  local weight, bias, slope = o.weight, o.bias, o.negative_slope
+  local mean, invstd = A.batch_statistics(x.array, o.eps)
+  local y = A.normalise(x.array, mean, invstd, raw(weight), raw(bias), slope)
+  local inputs = { x, weight or false, bias or false }
+  local out = record(wrap(y), "batch_norm", inputs, function(g, need)
+    if autograd.enabled() then return batch_norm_gradient(x, g, o) end
+    local dx, dw, db = A.batch_norm_backward(x.array, g.array, mean, invstd, raw(weight),
+      raw(bias), slope)
+    return wrap(dx), need[2] and wrap(dw), need[3] and wrap(db)
+  end, inputs)
   return out, wrap(mean), wrap(invstd)
+end
+
+local function as(x, t) return t and t.dtype ~= x.dtype and t:to(x.dtype) or t end
+
+-- Normalises by given statistics, one pass forward.
+local function batch_norm_eval(x, mean, var, o)
+  mean, var = as(x, mean), as(x, var)
+  local weight, bias, slope = as(x, o.weight), as(x, o.bias), o.negative_slope
+  local invstd = (var + o.eps):rsqrt()
+  local y = wrap(A.normalise(x.array, mean.array, invstd.array, raw(weight), raw(bias), slope))
+  local inputs = { x, mean, invstd, weight or false, bias or false }
+  local dims = {}
+  for i = 1, #x.shape - 1 do dims[i] = i end
+  return record(y, "batch_norm", inputs, function(g, need)
+    g = slope_gradient(y, g, slope)
+    local scale = weight and invstd * weight or invstd
+    local dbias = g:sum(dims)
+    local dscale = (need[3] or need[4]) and (g * (x - mean)):sum(dims)
+    return g * scale, need[2] and -(dbias * scale),
+      need[3] and (weight and dscale * weight or dscale), need[4] and dscale * invstd, dbias
+  end, { x, mean, weight or false, y })
 end
 
 -- Moves running statistics towards the batch's; the variance there is divided by n - 1.
@@ -66,26 +100,29 @@ local function update_running(running_mean, running_var, mean, invstd, o)
 end
 
 local batch_defaults = { weight = options.none, bias = options.none, training = false,
-  momentum = 0.1, eps = 1e-5 }
+  momentum = 0.1, eps = 1e-5, negative_slope = options.none }
 
---- Batch normalisation over all axes but the last.
+--- Batch normalisation over all axes but the last; with negative_slope also the leaky ReLU of it,
+--- in the same passes (0: ReLU).
 ---@param x daub.Tensor {…, C}
 ---@param running_mean daub.Tensor|nil {C}; with running_var changed in place when training
 ---@param running_var daub.Tensor|nil {C}
----@param o? table weight, bias: daub.Tensor; training: boolean; momentum, eps: number
+---@param o? table weight, bias: daub.Tensor; training: boolean; momentum, eps, negative_slope:
+--- numbers
 function M.batch_norm(x, running_mean, running_var, o)
   o = options.check("batch_norm", o, batch_defaults)
   class.expect("batch_norm", x, "x")
   local channels = x.shape[#x.shape] or 0
   expect_channels("batch_norm", channels, { weight = o.weight, bias = o.bias,
     running_mean = running_mean, running_var = running_var })
+  if o.negative_slope then options.number("batch_norm", "negative_slope", o.negative_slope, 0) end
   if o.training then
     local count = x:numel() / math.max(channels, 1)
     if count < 2 then
       misuse(("batch_norm: x is %s, training needs more than one value per channel"):format(
         text(x.shape)))
     end
-    local y, mean, invstd = batch_norm_train(x, o.weight, o.bias, o.eps)
+    local y, mean, invstd = batch_norm_train(x, o)
     if running_mean then
       o.count = count
       update_running(running_mean, running_var, mean, invstd, o)
@@ -95,11 +132,7 @@ function M.batch_norm(x, running_mean, running_var, o)
   if not running_mean or not running_var then
     misuse("batch_norm: without training it needs running_mean and running_var")
   end
-  local scale = (running_var + o.eps):rsqrt()
-  if o.weight then scale = scale * o.weight end
-  local shift = -(running_mean * scale)
-  if o.bias then shift = shift + o.bias end
-  return x * scale + shift
+  return batch_norm_eval(x, running_mean, running_var, o)
 end
 
 --- Normalises each picture over its places and each of `groups` runs of channels.
