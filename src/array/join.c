@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "array/ops.h"
+#include "array/walk.h"
+#include "base/pool.h"
 
 static daub_status check_joins(const daub_array *const *arrays, int count, int dim) {
     char first[DAUB_SHAPE_TEXT], other[DAUB_SHAPE_TEXT];
@@ -24,6 +26,41 @@ static daub_status check_joins(const daub_array *const *arrays, int count, int d
     return DAUB_OK;
 }
 
+// One array's part of every row of the result.
+typedef struct joint {
+    char *to;
+    const char *from;
+    int64_t rows, bytes, row_bytes; // of a row: the part, the whole
+    int64_t per_job;
+} joint;
+
+static void joint_job(void *context, int64_t index, int worker) {
+    (void)worker;
+    const joint *j = context;
+    int64_t begin = index * j->per_job, end = begin + j->per_job;
+    if (end > j->rows) end = j->rows;
+    char *to = j->to + begin * j->row_bytes;
+    const char *from = j->from + begin * j->bytes;
+    for (int64_t r = begin; r < end; r++, to += j->row_bytes, from += j->bytes)
+        daub_copy_row(to, from, j->bytes);
+}
+
+// Copies `a` into the rows that begin at `to`.
+static daub_status put_part(char *to, const daub_array *a, int64_t rows, int64_t row_bytes) {
+    enum { JOB_BYTES = 1 << 17 };
+    daub_array plain;
+    daub_status status = daub_array_contiguous(&plain, a);
+    if (status != DAUB_OK) return status;
+    joint j = {.to = to, .from = plain.data, .rows = rows, .row_bytes = row_bytes};
+    j.bytes = rows > 0 ? daub_array_numel(a) * (int64_t)daub_dtype_size(a->dtype) / rows : 0;
+    if (j.bytes > 0) {
+        j.per_job = JOB_BYTES / j.bytes + 1;
+        status = daub_pool_run(joint_job, &j, (rows + j.per_job - 1) / j.per_job);
+    }
+    daub_array_release(&plain);
+    return status;
+}
+
 daub_status daub_array_concat(daub_array *out, const daub_array *const *arrays, int count,
                               int dim) {
     if (count < 1) return daub_fail(DAUB_INVALID, "concat: no arrays given");
@@ -38,14 +75,13 @@ daub_status daub_array_concat(daub_array *out, const daub_array *const *arrays, 
     daub_array result;
     status = daub_array_create(&result, arrays[0]->dtype, arrays[0]->ndim, shape);
     if (status != DAUB_OK) return status;
-    int64_t start = 0;
-    for (int i = 0; i < count && status == DAUB_OK; i++) {
-        daub_array part;
-        status = daub_array_narrow(&part, &result, dim, start, arrays[i]->shape[dim], 1);
-        if (status != DAUB_OK) break;
-        status = daub_array_copy(&part, arrays[i]);
-        daub_array_release(&part);
-        start += arrays[i]->shape[dim];
+    int64_t rows = 1, element = (int64_t)daub_dtype_size(result.dtype); // rows: all before `dim`
+    for (int d = 0; d < dim; d++) rows *= shape[d];
+    int64_t row_bytes = rows > 0 ? daub_array_numel(&result) * element / rows : 0;
+    char *to = result.data;
+    for (int i = 0; i < count && status == DAUB_OK && row_bytes > 0; i++) {
+        status = put_part(to, arrays[i], rows, row_bytes);
+        to += row_bytes / shape[dim] * arrays[i]->shape[dim];
     }
     if (status == DAUB_OK)
         *out = result;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "array/ops.h"
+#include "array/transpose.h"
 #include "array/walk.h"
 #include "kernel/kernel.h"
 
@@ -92,6 +93,7 @@ typedef struct operands {
     const daub_array *in[3];
     daub_array copy[3]; // of those that overlap the target
     int count;
+    bool copies; // elements go over as they are
 } operands;
 
 static daub_status guard(operands *o, const daub_array *to) {
@@ -111,7 +113,8 @@ static daub_status run(daub_array *to, operands *o, unsigned one_allowed, daub_s
     if (status == DAUB_OK) {
         daub_walk_init(&w, to, o->in, o->count);
         w.one_allowed = one_allowed;
-        status = daub_walk_run(&w, span, kernel);
+        bool turned = o->copies && daub_is_transpose(&w);
+        status = turned ? daub_transpose(&w) : daub_walk_run(&w, span, kernel);
     }
     for (int i = 0; i < o->count; i++) daub_array_release(&o->copy[i]);
     return status;
@@ -141,7 +144,7 @@ static void span1(const void *context, char *const *p, unsigned ones, int64_t n)
 }
 
 daub_status daub_array_cast(daub_array *out, const daub_array *a, daub_dtype dtype) {
-    operands o = {.in = {a}, .count = 1};
+    operands o = {.in = {a}, .count = 1, .copies = dtype == a->dtype};
     return run_new(out, dtype, a->ndim, a->shape, &o, 0, span1, &kernels()->cast[a->dtype][dtype]);
 }
 
@@ -169,7 +172,7 @@ daub_status daub_array_copy(daub_array *to, const daub_array *from) {
                          daub_shape_string(ta, to->ndim, to->shape));
     status = daub_array_check_writable("copy_", to);
     if (status != DAUB_OK) return status;
-    operands o = {.in = {from}, .count = 1};
+    operands o = {.in = {from}, .count = 1, .copies = from->dtype == to->dtype};
     return run(to, &o, 0, span1, &kernels()->cast[from->dtype][to->dtype]);
 }
 

@@ -5,8 +5,8 @@
 #include "base/pool.h"
 
 enum {
-    CHUNK = 32768, // elements a job works on
-    BLOCK = 1024,  // elements packed at a time
+    CHUNK = 32768, // elements a job works on, or nearly as many
+    BLOCK = 1024,  // elements packed at a time, at most
     SHORT_ROW = 64 // rows at least this long are worked on where they lie
 };
 
@@ -113,131 +113,152 @@ static void rows(const daub_walk *w, int64_t begin, int64_t end, daub_span span,
     }
 }
 
-#define STRIDED(T)                                                                                 \
-    for (int64_t k = 0; k < n; k++)                                                                \
-        *(T *)(to + k * to_stride) = *(const T *)(from + k * from_stride);                         \
-    break
+// ---- packed blocks
+// ---------------------------------------------------------------------------------
 
-static void copy_strided(char *to, int64_t to_stride, const char *from, int64_t from_stride,
-                         int size, int64_t n) {
-    if (to_stride == size && from_stride == size) {
-        memcpy(to, from, (size_t)(n * size));
+// Blocks are whole runs of the dimensions behind `dim`, `most` of them at a time, so that where an
+// operand's elements lie, seen from the block's first, is the same in every block.
+typedef struct blocks {
+    int dim;           // -1: everything is one block
+    int64_t run, most; // elements
+} blocks;
+
+static blocks cut(const daub_walk *w) {
+    blocks b = {.dim = w->ndim - 1, .run = 1};
+    while (b.dim >= 0 && b.run * w->shape[b.dim] <= BLOCK) b.run *= w->shape[b.dim--];
+    b.most = b.dim >= 0 ? BLOCK / b.run * b.run : b.run;
+    return b;
+}
+
+// How an operand is brought into a buffer and back.
+typedef struct packing {
+    int64_t size, length, step; // bytes of an element; elements of a row, and the bytes between
+    int64_t row;                // bytes from one row to the next; both 0 when it takes the table
+    int64_t offset[BLOCK];      // bytes from the block's first element
+    const char *held;           // what the buffer holds now
+    int64_t count;
+} packing;
+
+static void prepare(packing *p, const daub_walk *w, int operand, const blocks *b) {
+    const int64_t *stride = w->stride[operand];
+    int last = w->ndim - 1;
+    p->size = w->size[operand];
+    p->held = NULL;
+    p->length = w->shape[last];
+    p->step = stride[last];
+    p->row = last > 0 ? stride[last - 1] : 0;
+    // Two dimensions are enough, and rows are long enough to be worth a loop of their own.
+    if (b->dim == last - 1 && p->length * p->size >= 16 && (p->step == 0 || p->step == p->size))
+        return;
+    p->length = 0;
+    int64_t index[DAUB_MAX_DIMS] = {0}, at = 0;
+    for (int64_t k = 0; k < b->most; k++) {
+        p->offset[k] = at;
+        for (int d = last; d >= 0; d--) { // the next element
+            at += stride[d];
+            if (d == b->dim || ++index[d] < w->shape[d]) break;
+            at -= index[d] * stride[d];
+            index[d] = 0;
+        }
+    }
+}
+
+#define EACH_SIZE(size, DO)                                                                        \
+    switch (size) {                                                                                \
+    case 1: {                                                                                      \
+        DO(uint8_t);                                                                               \
+        break;                                                                                     \
+    }                                                                                              \
+    case 2: {                                                                                      \
+        DO(uint16_t);                                                                              \
+        break;                                                                                     \
+    }                                                                                              \
+    case 4: {                                                                                      \
+        DO(uint32_t);                                                                              \
+        break;                                                                                     \
+    }                                                                                              \
+    default: {                                                                                     \
+        DO(uint64_t);                                                                              \
+    }                                                                                              \
+    }
+
+// A row of at least 16 bytes: the last 16 may be written twice.
+#define STORE_ROW(value_at)                                                                        \
+    for (int64_t i = 0; i + 16 <= bytes; i += 16) *(sixteen *)(to + i) = value_at(i);              \
+    *(sixteen *)(to + bytes - 16) = value_at(bytes - 16)
+
+// Rows of one element each, as often as it takes.
+#define SPREAD_ROWS(T)                                                                             \
+    typedef T sixteen __attribute__((vector_size(16), aligned(1), may_alias));                     \
+    for (; to < end; to += bytes, from += row) {                                                   \
+        const sixteen all = (sixteen){0} + *(const T *)from;                                       \
+        STORE_ROW(ALWAYS);                                                                         \
+    }
+#define ALWAYS(i) all
+static void spread_rows(char *to, const char *end, const char *from, int64_t row, int64_t size,
+                        int64_t bytes) {
+    EACH_SIZE(size, SPREAD_ROWS)
+}
+
+static void gather(packing *p, const char *from, int64_t count, char *buffer) {
+    if (p->held == from && p->count >= count) return;
+    p->held = from;
+    p->count = count;
+    if (p->length == 0) {
+#define GATHER(T)                                                                                  \
+    for (int64_t k = 0; k < count; k++) ((T *)buffer)[k] = *(const T *)(from + p->offset[k])
+        EACH_SIZE(p->size, GATHER)
         return;
     }
-    switch (size) {
-    case 1:
-        STRIDED(uint8_t);
-    case 2:
-        STRIDED(uint16_t);
-    case 4:
-        STRIDED(uint32_t);
-    default:
-        STRIDED(uint64_t);
+    int64_t bytes = p->length * p->size;
+    const char *end = buffer + count * p->size;
+    if (p->step == 0) {
+        spread_rows(buffer, end, from, p->row, p->size, bytes);
+        return;
     }
+    for (; buffer < end; buffer += bytes, from += p->row) daub_copy_row(buffer, from, bytes);
 }
 
-// A short row that repeats: the bytes of `buffer` after `filled` are made from those before.
-static void repeat_row(char *buffer, int64_t filled, int64_t wanted) {
-    while (filled < wanted) {
-        int64_t more = wanted - filled < filled ? wanted - filled : filled;
-        memcpy(buffer + filled, buffer, (size_t)more);
-        filled += more;
+static void scatter(const packing *p, char *to, int64_t count, const char *buffer) {
+    if (p->length == 0) {
+#define SCATTER(T)                                                                                 \
+    for (int64_t k = 0; k < count; k++) *(T *)(to + p->offset[k]) = ((const T *)buffer)[k]
+        EACH_SIZE(p->size, SCATTER)
+        return;
     }
-}
-
-#define SHORT_ROWS(T, n)                                                                           \
-    for (int64_t r = 0; r < rows; r++, from += row_stride) {                                       \
-        for (int64_t k = 0; k < (n); k++, to += sizeof(T))                                         \
-            *(T *)to = *(const T *)(from + k * stride);                                            \
-    }                                                                                              \
-    break
-#define ROWS_OF(T)                                                                                 \
-    if (n == 3) {                                                                                  \
-        SHORT_ROWS(T, 3);                                                                          \
-    }                                                                                              \
-    SHORT_ROWS(T, n)
-
-// `rows` whole rows of n elements into a contiguous buffer.
-static void copy_rows(char *to, const char *from, int64_t row_stride, int64_t stride, int size,
-                      int64_t rows, int64_t n) {
-    switch (size) {
-    case 1:
-        ROWS_OF(uint8_t);
-    case 2:
-        ROWS_OF(uint16_t);
-    case 4:
-        ROWS_OF(uint32_t);
-    default:
-        ROWS_OF(uint64_t);
-    }
-}
-
-static void gather(const daub_walk *w, int operand, int64_t at, int64_t count, char *buffer) {
-    int64_t index[DAUB_MAX_DIMS];
-    int last = w->ndim - 1, size = w->size[operand];
-    const int64_t *stride = w->stride[operand];
-    locate(w, at, index);
-    for (int64_t done = 0; done < count;) {
-        char *to = buffer + done * size, *from = address(w, operand, index);
-        int64_t n = w->shape[last] - index[last];
-        if (n > count - done) n = count - done;
-        if (last > 0 && n == w->shape[last] && n < SHORT_ROW) {
-            int64_t rows = w->shape[last - 1] - index[last - 1], fits = (count - done) / n;
-            if (rows > fits) rows = fits;
-            if (stride[last - 1] == 0) {
-                copy_strided(to, size, from, stride[last], size, n);
-                repeat_row(to, n * size, rows * n * size);
-            } else {
-                copy_rows(to, from, stride[last - 1], stride[last], size, rows, n);
-            }
-            index[last - 1] += rows - 1;
-            n *= rows;
-        } else {
-            copy_strided(to, size, from, stride[last], size, n);
-        }
-        done += n;
-        next_row(w, index);
-    }
-}
-
-static void scatter(const daub_walk *w, int64_t at, int64_t count, const char *buffer) {
-    int64_t index[DAUB_MAX_DIMS];
-    int last = w->ndim - 1, size = w->size[0];
-    locate(w, at, index);
-    for (int64_t done = 0; done < count;) {
-        int64_t n = w->shape[last] - index[last];
-        if (n > count - done) n = count - done;
-        copy_strided(address(w, 0, index), w->stride[0][last], buffer + done * size, size, size, n);
-        done += n;
-        next_row(w, index);
-    }
+    int64_t bytes = p->length * p->size;
+    for (const char *end = buffer + count * p->size; buffer < end; buffer += bytes, to += p->row)
+        daub_copy_row(to, buffer, bytes);
 }
 
 static void packed_blocks(const daub_walk *w, int64_t begin, int64_t end, daub_span span,
                           const void *context) {
     _Alignas(64) char buffer[DAUB_WALK_OPERANDS][BLOCK * 8];
-    bool plain[DAUB_WALK_OPERANDS];
+    packing packings[DAUB_WALK_OPERANDS];
+    bool packed[DAUB_WALK_OPERANDS];
+    blocks b = cut(w);
     unsigned ones = 0;
     for (int i = 0; i < w->operands; i++) {
-        plain[i] = is_plain(w, i);
         if (is_one(w, i)) ones |= 1u << i;
     }
     if (ones == (1u << w->operands) - 2) ones &= ~2u; // expanded arrays: one stays a vector
-    for (int64_t at = begin; at < end; at += BLOCK) {
-        int64_t n = end - at < BLOCK ? end - at : BLOCK;
+    for (int i = 0; i < w->operands; i++) {
+        packed[i] = !(ones >> i & 1) && !is_plain(w, i);
+        if (packed[i]) prepare(&packings[i], w, i, &b);
+    }
+    for (int64_t at = begin; at < end;) {
+        int64_t index[DAUB_MAX_DIMS], n = end - at < b.most ? end - at : b.most;
+        locate(w, at, index);
+        if (b.dim >= 0 && n > (w->shape[b.dim] - index[b.dim]) * b.run)
+            n = (w->shape[b.dim] - index[b.dim]) * b.run;
         char *p[DAUB_WALK_OPERANDS];
         for (int i = 0; i < w->operands; i++) {
-            if (ones >> i & 1)
-                p[i] = w->data[i];
-            else if (plain[i])
-                p[i] = w->data[i] + at * w->size[i];
-            else {
-                p[i] = buffer[i];
-                if (i > 0) gather(w, i, at, n, p[i]);
-            }
+            p[i] = packed[i] ? buffer[i] : address(w, i, index);
+            if (packed[i] && i > 0) gather(&packings[i], address(w, i, index), n, p[i]);
         }
         span(context, p, ones, n);
-        if (!plain[0]) scatter(w, at, n, buffer[0]);
+        if (packed[0]) scatter(&packings[0], address(w, 0, index), n, buffer[0]);
+        at += n;
     }
 }
 
@@ -245,12 +266,13 @@ typedef struct job {
     const daub_walk *walk;
     daub_span span;
     const void *context;
+    int64_t chunk;
 } job;
 
 static void chunk_job(void *context, int64_t index, int worker) {
     (void)worker;
     const job *j = context;
-    int64_t begin = index * CHUNK, end = begin + CHUNK;
+    int64_t begin = index * j->chunk, end = begin + j->chunk;
     if (end > j->walk->numel) end = j->walk->numel;
     if (j->walk->packed)
         packed_blocks(j->walk, begin, end, j->span, j->context);
@@ -261,10 +283,11 @@ static void chunk_job(void *context, int64_t index, int worker) {
 daub_status daub_walk_run(daub_walk *w, daub_span span, const void *context) {
     if (w->numel == 0) return DAUB_OK;
     w->packed = !rows_are_direct(w);
-    job j = {w, span, context};
-    if (w->numel <= CHUNK) {
+    job j = {w, span, context, CHUNK};
+    if (w->packed) j.chunk = CHUNK / cut(w).run * cut(w).run; // at least BLOCK
+    if (w->numel <= j.chunk) {
         chunk_job(&j, 0, 0);
         return DAUB_OK;
     }
-    return daub_pool_run(chunk_job, &j, (w->numel + CHUNK - 1) / CHUNK);
+    return daub_pool_run(chunk_job, &j, (w->numel + j.chunk - 1) / j.chunk);
 }

@@ -10,6 +10,8 @@
 #ifndef DAUB_ARRAY_WALK_H
 #define DAUB_ARRAY_WALK_H
 
+#include <string.h>
+
 #include "array/array.h"
 
 #define DAUB_WALK_OPERANDS 4
@@ -33,5 +35,19 @@ typedef struct daub_walk {
 // The shapes of `in` must broadcast to that of `out`.
 void daub_walk_init(daub_walk *w, const daub_array *out, const daub_array *const *in, int count);
 daub_status daub_walk_run(daub_walk *w, daub_span span, const void *context);
+
+// memcpy, without a call where there are only some dozens of bytes.
+static inline void daub_copy_row(char *to, const char *from, int64_t bytes) {
+    typedef uint32_t sixteen __attribute__((vector_size(16), aligned(1), may_alias));
+    if (bytes == 4) {
+        memcpy(to, from, 4);
+    } else if (bytes < 16 || bytes > 512) {
+        memcpy(to, from, (size_t)bytes);
+    } else { // the last 16 may be written twice
+        for (int64_t i = 0; i + 16 <= bytes; i += 16)
+            *(sixteen *)(to + i) = *(const sixteen *)(from + i);
+        *(sixteen *)(to + bytes - 16) = *(const sixteen *)(from + bytes - 16);
+    }
+}
 
 #endif

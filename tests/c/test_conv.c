@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/philox.h"
@@ -13,6 +11,7 @@
 #include "check.h"
 #include "conv/choice.h"
 #include "conv/conv.h"
+#include "sets.h"
 
 typedef struct shape {
     int64_t n, h, w, c, o, kh, kw;
@@ -319,30 +318,8 @@ static void check_everything(void) {
     check_refusals();
 }
 
-// Runs this program once more for every other instruction set this processor has.
-static void check_other_sets(const char *program) {
-    for (daub_isa isa = DAUB_ISA_SCALAR; isa <= DAUB_ISA_AVX512; isa++) {
-        if (isa == daub_cpu_isa()) continue;
-        setenv("DAUB_ISA", daub_isa_name(isa), 1);
-        if (daub_cpu_check() != DAUB_OK) continue;
-        pid_t child = fork();
-        if (child == 0) {
-            execl(program, program, (char *)NULL);
-            _exit(127);
-        }
-        int status = 0;
-        CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
-    }
-}
-
 int main(int argc, char **argv) {
     (void)argc;
-    bool chosen = getenv("DAUB_ISA") != NULL;
     check_everything();
-    printf("%s: ", daub_isa_name(daub_cpu_isa()));
-    if (!chosen) {
-        fflush(stdout);
-        check_other_sets(argv[0]);
-    }
-    return check_summary();
+    return check_every_set(argv[0]);
 }
