@@ -1,27 +1,40 @@
--- daub bench: what it prints, on the smallest layer. No test asserts a time.
+-- daub bench: what it prints, on small work. No test asserts a time.
+local F = require "daub.ops"
 local json = require "daub.json"
 local measure = require "daub.bench.measure"
+local memory = require "daub.bench.memory"
+local mlp = require "daub.bench.mlp"
+local profile = require "daub.bench.profile"
 local system = require "daub.core.system"
+local tensor = require "daub.tensor"
+local trace = require "daub.bench.trace"
 
 local host = system.realpath("/proc/self/exe")
 
-local function bench(arguments)
-  local pipe = assert(io.popen(("%s bench %s 2>/dev/null; echo exit $?"):format(host, arguments)))
+local function bench(arguments, environment)
+  local pipe = assert(io.popen(("%s %s bench %s 2>/dev/null; echo exit $?"):format(
+    environment or "", host, arguments)))
   local text = pipe:read("*a")
   pipe:close()
   local body, code = text:match("^(.*)exit (%d+)\n$")
   return body, tonumber(code)
 end
 
+-- The JSON lines by name.
+local function rows(arguments, environment)
+  local body, code = bench("--json --repeats 1 " .. arguments, environment)
+  assert.equal(0, code)
+  local seen = {}
+  for line in body:gmatch("[^\n]+") do
+    local values = assert(json.decode(line))
+    seen[values.name] = values
+  end
+  return seen
+end
+
 describe("bench", function()
   it("prints a JSON line for each layer", function()
-    local body, code = bench("--json --repeats 1 conv.fwd.4x4s1.4x4.512-1")
-    assert.equal(0, code)
-    local seen = {}
-    for line in body:gmatch("[^\n]+") do
-      local values = assert(json.decode(line))
-      seen[values.name] = values
-    end
+    local seen = rows("conv.fwd.4x4s1.4x4.512-1")
     local layer = seen["conv.fwd.4x4s1.4x4.512-100"]
     for _, key in ipairs { "seconds", "gflops", "peak_gflops", "share_of_peak", "threads" } do
       assert.is_true(layer[key] > 0, key)
@@ -30,22 +43,100 @@ describe("bench", function()
     assert.equal(system.info().isa, layer.isa)
     assert.is_not_nil(seen["conv.fwd.4x4s1.4x4.512-1"])
     assert.is_true(seen.memory.peak_bytes > 0)
+    assert.is_true(seen.peak.peak_gflops > 0)
+    assert.is_true(seen.copy.bytes_per_second > 0)
+  end)
+
+  it("prints shares of the copying rate for what memory bounds", function()
+    local seen = rows("kernel.add")
+    for _, key in ipairs { "seconds", "bytes_per_second", "copy_bytes_per_second",
+      "share_of_copy" } do
+      assert.is_true(seen["kernel.add"][key] > 0, key)
+    end
+    assert.is_not_nil(seen["kernel.add_"])
+  end)
+
+  it("measures any instruction set against its own peak", function()
+    local seen = rows("mlp --threads 1", "DAUB_ISA=scalar")
+    local step = seen["mlp.step"]
+    assert.same({ "scalar", 1 }, { step.isa, step.threads })
+    assert.is_true(step.microseconds_per_op_pair > 0 and step.share_of_peak > 0)
   end)
 
   it("lists what there is", function()
     local body, code = bench("--list")
     assert.equal(0, code)
-    assert.matches("conv.wgrad.4x4s2.32x32.64%-128\n", body)
-    assert.matches("dcgan64.step\n", body)
+    for _, name in ipairs { "kernel.batch_norm", "conv.wgrad.4x4s2.32x32.64-128", "dcgan64.step",
+      "lite.96x32.step", "lite.192x64.step", "lite.384x128.step", "mlp.step", "data.decode",
+      "memory.dcgan64.step", "pytorch.dcgan64.step" } do
+      assert.is_truthy(body:find(name .. "\n", 1, true), name)
+    end
+    assert.is_nil(bench("--list --no-pytorch"):find("pytorch", 1, true))
   end)
 
   it("knows no other names", function()
     local _, code = bench("nothing")
     assert.equal(1, code)
+    _, code = bench("--growth dcgan64")
+    assert.equal(2, code)
   end)
+end)
 
+describe("measuring", function()
   it("takes best and median", function()
     local times = measure.times { 3, 1, 2, 5 }
     assert.same({ 1, 2 }, { times.best, times.median })
+  end)
+
+  it("repeats as often as asked for, or once when time is short", function()
+    local runs = 0
+    local function f() runs = runs + 1 end
+    assert.equal(3, #measure.run(f, { repeats = 3 }).samples)
+    assert.equal(4, runs)
+    assert.equal(1, #measure.run(f, { seconds = 0 }).samples)
+  end)
+
+  it("counts the operations of convolutions and products", function()
+    local x = tensor.zeros { 2, 8, 6, 3 }
+    local w = tensor.zeros({ 4, 4, 3, 5 }, { requires_grad = true })
+    local flops, list = trace.run(function()
+      F.conv2d(x, w, { stride = 2, padding = 1 }):sum():backward()
+    end)
+    local once = 2 * 2 * 4 * 3 * 4 * 4 * 3 * 5
+    assert.equal(2 * once, flops) -- forward, and for the weight
+    assert.equal(2, #list)
+    for _, c in ipairs(list) do
+      assert.same({ 2, 8, 6, 3, 4, 3, 5 }, { c.batch, c.height, c.width, c.channels, c.rows,
+        c.columns, c.filters })
+      assert.same({ { 4, 4 }, { 2, 2 }, { 1, 1 }, once }, { c.kernel, c.stride, c.padding,
+        trace.flops(c) })
+    end
+    assert.equal(2 * 7 * 3 * 4, (trace.run(function()
+      tensor.zeros({ 7, 3 }):matmul(tensor.zeros { 3, 4 })
+    end)))
+  end)
+
+  it("leaves the core as it was, after errors too", function()
+    local conv = require("daub.core.conv").conv2d
+    assert.has_error(function() trace.run(function() error("no", 0) end) end, "no")
+    assert.equal(conv, require("daub.core.conv").conv2d)
+  end)
+
+  it("tells products from the rest", function()
+    local a = tensor.randn { 64, 64 }
+    local p = profile.run(function() a:matmul(a):relu() end)
+    assert.is_true(p.convolution > 0 and p.core > 0 and p.lua >= 0)
+    assert.is_true(math.abs(p.seconds - p.convolution - p.core - p.lua) < 1e-9)
+  end)
+
+  it("counts recorded operations", function()
+    local x = tensor.randn({ 3 }, { requires_grad = true })
+    assert.equal(3, mlp.op_pairs((x * x + x):sum()))
+  end)
+
+  it("measures a step's memory in a process of its own #slow", function()
+    local values = memory.of("lite.96x32.step", 2)
+    assert.is_true(values.peak_rss_bytes > values.peak_bytes)
+    assert.is_true(values.idle_bytes < values.peak_bytes)
   end)
 end)

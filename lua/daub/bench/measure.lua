@@ -5,6 +5,8 @@ local system = require "daub.core.system"
 
 local M = {}
 
+local MOST = 1000 -- runs of one piece of work
+
 ---@class daub.bench.Times
 ---@field best number seconds
 ---@field median number seconds
@@ -19,19 +21,21 @@ function M.times(samples)
   return { best = samples[1], median = samples[math.ceil(#samples / 2)], samples = samples }
 end
 
----Runs f once to warm up, then `repeats` times.
+---Runs f once to warm up, then `repeats` times, or as often as fits into `seconds`.
 ---@param f fun()
----@param repeats integer
----@param between fun()? called before every run, not timed
+---@param o {repeats: integer?, seconds: number?, between: fun()?} between is called before every
+--- run and not timed
 ---@return daub.bench.Times
-function M.run(f, repeats, between)
+function M.run(f, o)
   f()
-  local samples, cpu = {}, math.huge
-  for i = 1, repeats do
+  local samples, cpu, spent = {}, math.huge, 0
+  local most, between = o.repeats or MOST, o.between
+  while #samples < most and (o.repeats or #samples == 0 or spent < o.seconds) do
     if between then between() end
     local start, used = system.now(), system.cpu_time()
     f()
-    samples[i] = system.now() - start
+    local seconds = system.now() - start
+    samples[#samples + 1], spent = seconds, spent + seconds
     cpu = math.min(cpu, system.cpu_time() - used)
   end
   local times = M.times(samples)
@@ -40,12 +44,12 @@ function M.run(f, repeats, between)
 end
 
 ---Floating-point operations a second in registers, with as many threads as are in use: the best of
----`bursts` bursts of a few milliseconds.
----@param bursts integer?
+---`bursts` bursts of a millisecond or less.
+---@param bursts integer
 ---@return number
 function M.peak(bursts)
   local best = 0
-  for _ = 1, bursts or 25 do
+  for _ = 1, bursts do
     local start = system.now()
     local operations = C.peak(20000)
     best = math.max(best, operations / (system.now() - start))
@@ -53,13 +57,15 @@ function M.peak(bursts)
   return best
 end
 
----Bytes read and written a second by copying 64 MiB, the best of ten.
+local COPIED = 16 * 2 ^ 20 -- numbers
+
+---Bytes read and written a second by copying 64 MiB, the best of `repeats`.
+---@param repeats integer
 ---@return number
-function M.bandwidth()
-  local count = 16 * 2 ^ 20
-  local from, to = A.full({ count }, 1, "f32"), A.full({ count }, 0, "f32")
-  local times = M.run(function() A.copy_(to, from) end, 10)
-  return 2 * 4 * count / times.best
+function M.bandwidth(repeats)
+  local from, to = A.full({ COPIED }, 1, "f32"), A.full({ COPIED }, 0, "f32")
+  local times = M.run(function() A.copy_(to, from) end, { repeats = repeats })
+  return 2 * 4 * COPIED / times.best
 end
 
 return M

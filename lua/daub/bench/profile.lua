@@ -1,47 +1,41 @@
 -- Where the time of a piece of work goes: seconds by function of the core.
 local system = require "daub.core.system"
+local watch = require "daub.bench.watch"
 
 local M = {}
 
--- Replaces every function of `module` by one that adds its time to `seconds`; returns the undoing.
-local function wrap(module, seconds, calls)
-  local own = {}
-  for name, f in pairs(module) do
-    if type(f) == "function" then own[name] = f end
-  end
-  for name, f in pairs(own) do
-    local function add(start, ...)
-      seconds[name] = (seconds[name] or 0) + system.now() - start
-      calls[name] = (calls[name] or 0) + 1
-      return ...
-    end
-    module[name] = function(...) return add(system.now(), f(...)) end
-  end
-  return function()
-    for name, f in pairs(own) do module[name] = f end
-  end
-end
+---@class daub.bench.Profile
+---@field seconds number all of it
+---@field convolution number seconds in convolutions and matrix products
+---@field core number seconds in the core's other functions
+---@field lua number seconds outside the core: Lua, autograd, garbage collection
+---@field functions {name: string, seconds: number, calls: integer}[] slowest first
 
----Runs f and measures the functions of daub.core.array and daub.core.conv it calls.
+---Runs f and measures the functions of the core it calls.
 ---@param f fun()
----@return {name: string, seconds: number, calls: integer}[] rows slowest first, the rest last
+---@return daub.bench.Profile
 function M.run(f)
   local seconds, calls = {}, {}
-  local undo = { wrap(require "daub.core.array", seconds, calls),
-    wrap(require "daub.core.conv", seconds, calls) }
-  local start = system.now()
-  local ok, message = pcall(f)
-  local rest = system.now() - start
-  for _, back in ipairs(undo) do back() end
-  if not ok then error(message, 0) end
-  local rows = {}
-  for name, s in pairs(seconds) do
-    rows[#rows + 1] = { name = name, seconds = s, calls = calls[name] }
-    rest = rest - s
+  local function add(name, start, ...)
+    seconds[name] = (seconds[name] or 0) + system.now() - start
+    calls[name] = (calls[name] or 0) + 1
+    return ...
   end
-  table.sort(rows, function(a, b) return a.seconds > b.seconds end)
-  rows[#rows + 1] = { name = "everything else", seconds = rest, calls = 1 }
-  return rows
+  local begun
+  watch.run(function(name, g, ...) return add(name, system.now(), g(...)) end, function()
+    begun = system.now()
+    f()
+    begun = system.now() - begun
+  end)
+  local p = { seconds = begun, convolution = 0, core = 0, functions = {} }
+  for name, s in pairs(seconds) do
+    p.functions[#p.functions + 1] = { name = name, seconds = s, calls = calls[name] }
+    local kind = (name:match("^conv2d") or name == "matmul") and "convolution" or "core"
+    p[kind] = p[kind] + s
+  end
+  table.sort(p.functions, function(a, b) return a.seconds > b.seconds end)
+  p.lua = p.seconds - p.convolution - p.core
+  return p
 end
 
 return M
