@@ -26,7 +26,9 @@ local function entry(name, bytes, make, count)
   return e
 end
 
-local function pictures() return tensor.randn { N, H, W, CHANNELS } end
+local function pictures()
+  return tensor.randn({ 1, H, W, CHANNELS }):expand({ N, H, W, CHANNELS }):clone()
+end
 local function channels() return tensor.randn { CHANNELS } end
 
 -- f(x), and f(x, y) for two pictures alike
@@ -78,16 +80,26 @@ end
 
 -- Forward reads x twice, for the statistics and for the result; backward x and g twice.
 local function norm(kernel)
-  kernel("batch_norm", 12, function()
-    local layer, x = nn.BatchNorm2d(CHANNELS), pictures()
-    return function() return layer(x) end
-  end)
-  kernel("batch_norm-bwd", 20, function()
-    local x, g, weight, bias = pictures().array, pictures().array, channels().array,
-      channels().array
-    local _, mean, invstd = A.batch_norm(x, weight, bias, 1e-5)
-    return function() return A.batch_norm_backward(x, g, weight, mean, invstd) end
-  end)
+  local slope = 0.2
+  local function forward(...)
+    local net = nn.Sequential { nn.BatchNorm2d(CHANNELS), ... }
+    return function()
+      local x = pictures()
+      return function() return net(x) end
+    end
+  end
+  local function backward(last)
+    return function()
+      local x, g, weight, bias = pictures().array, pictures().array, channels().array,
+        channels().array
+      local mean, invstd = A.batch_statistics(x, 1e-5)
+      return function() return A.batch_norm_backward(x, g, mean, invstd, weight, bias, last) end
+    end
+  end
+  kernel("batch_norm", 12, forward())
+  kernel("batch_norm-bwd", 20, backward())
+  kernel("batch_norm-leaky_relu", 12, forward(nn.LeakyReLU(slope)))
+  kernel("batch_norm-leaky_relu-bwd", 20, backward(slope))
 end
 
 local function moves(kernel)
@@ -158,7 +170,9 @@ local function packing(kernel)
     local x = tensor.rand(shape)
     return function() return image.from_float(x) end
   end, count)
-  kernel("randn", 4, function() return pictures end)
+  kernel("randn", 4, function()
+    return function() return tensor.randn { N, H, W, CHANNELS } end
+  end)
   kernel("rand", 4, function()
     return function() return tensor.rand { N, H, W, CHANNELS } end
   end)
