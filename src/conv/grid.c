@@ -66,6 +66,13 @@ void daub_conv_phase_range(const daub_conv_axis *a, int64_t r, int64_t *first, i
     if (*end > a->base) *end = a->base;
 }
 
+bool daub_conv_merges(const daub_conv_shape *s, const daub_conv_grid *g) {
+    const daub_conv_axis *ay = &g->axis[0], *ax = &g->axis[1];
+    int64_t phases = ay->scale * ax->scale;
+    bool even = s->kernel[0] % ay->scale == 0 && s->kernel[1] % ax->scale == 0;
+    return even && phases > 1 && phases * s->cg <= DAUB_CONV_PANEL;
+}
+
 daub_conv_blocks daub_conv_blocks_make(const daub_conv_grid *g, int64_t n, int64_t pixels,
                                        int64_t multiple) {
     const daub_conv_axis *ay = &g->axis[0];
@@ -116,14 +123,20 @@ static void copy_pixels(const daub_conv_grid *g, const float *from, float *to, i
     }
 }
 
+void daub_conv_grid_columns(const daub_conv_grid *g, int64_t *first, int64_t *end) {
+    const daub_conv_axis *ax = &g->axis[1];
+    *first = ax->before > 0 ? ax->before : 0;
+    *end = ax->before + ax->source;
+    if (*first > ax->grid) *first = ax->grid;
+    if (*end > ax->grid) *end = ax->grid;
+    if (*end < *first) *end = *first;
+}
+
 void daub_conv_pack_picture(const daub_conv_grid *g, const float *picture, int64_t channel,
                             int64_t y0, int64_t y1, float *to) {
     const daub_conv_axis *ay = &g->axis[0], *ax = &g->axis[1];
-    // Columns [left, right) of the grid are within the source.
-    int64_t left = ax->before > 0 ? ax->before : 0, right = ax->before + ax->source;
-    if (left > ax->grid) left = ax->grid;
-    if (right > ax->grid) right = ax->grid;
-    if (right < left) right = left;
+    int64_t left, right;
+    daub_conv_grid_columns(g, &left, &right);
     for (int64_t y = y0; y < y1; y++, to += g->row) {
         int64_t sy = y - ay->before;
         if (sy < 0 || sy >= ay->source) {

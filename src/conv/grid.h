@@ -65,11 +65,17 @@ static inline int64_t daub_conv_tap(const daub_conv_axis *a, int64_t e, int64_t 
 // Base positions [first, end) whose result in phase `r` lies within the target.
 void daub_conv_phase_range(const daub_conv_axis *a, int64_t r, int64_t *first, int64_t *end);
 
+// Whether the phases of an input gradient together fill a panel, and all see equally many taps.
+bool daub_conv_merges(const daub_conv_shape *s, const daub_conv_grid *g);
+
 // Blocks of about `pixels` base positions; whole multiples of `multiple` pictures, if that is > 1.
 daub_conv_blocks daub_conv_blocks_make(const daub_conv_grid *g, int64_t n, int64_t pixels,
                                        int64_t multiple);
 daub_conv_block daub_conv_block_at(const daub_conv_grid *g, const daub_conv_blocks *b, int64_t n,
                                    int64_t index);
+
+// Columns of the grid that are within the source: *first … *end-1.
+void daub_conv_grid_columns(const daub_conv_grid *g, int64_t *first, int64_t *end);
 
 // Packs grid rows y0 … y1-1 of one picture, channels from `channel` on; `to` is where row y0 goes.
 void daub_conv_pack_picture(const daub_conv_grid *g, const float *picture, int64_t channel,
@@ -97,6 +103,11 @@ daub_status daub_conv_rows_forward(const daub_conv_shape *s, const float *x, con
                                    const float *bias, float *y);
 daub_status daub_conv_rows_input_grad(const daub_conv_shape *s, const float *dy, const float *w,
                                       float *dx);
+// The same by planes (planes.c) on a grid made for either, and whether that is the faster way.
+bool daub_conv_planes_fit(const daub_conv_shape *s, const daub_conv_grid *g);
+daub_status daub_conv_planes(const daub_conv_shape *s, const daub_conv_grid *grid,
+                             const float *source, const float *w, const float *bias,
+                             float *target);
 daub_status daub_conv_outer_weight_grad(const daub_conv_shape *s, const float *x, const float *dy,
                                         float *dw);
 

@@ -16,8 +16,7 @@ enum {
     SLICE = 256, // rows of a panel that are used at once: 32 KiB
     PIXELS =
         384, // base positions in a block: enough to make the panels' way through the cache worth it
-    JOBS = 6,    // wanted for each thread
-    MERGED = 32, // columns up to which the phases of an input gradient are one product
+    JOBS = 6, // wanted for each thread
 };
 
 // One product: a phase of the result, or all of them (merged).
@@ -471,6 +470,7 @@ daub_status daub_conv_rows_forward(const daub_conv_shape *s, const float *x, con
               .source = x,
               .w = w,
               .target = y};
+    if (daub_conv_planes_fit(s, &p.grid)) return daub_conv_planes(s, &p.grid, x, w, bias, y);
     return run(&p, bias);
 }
 
@@ -483,10 +483,8 @@ daub_status daub_conv_rows_input_grad(const daub_conv_shape *s, const float *dy,
               .source = dy,
               .w = w,
               .target = dx};
-    // Merging phases takes that all have equally many taps: no weight is then made up.
-    int64_t phases = s->stride[0] * s->stride[1];
-    bool even = s->kernel[0] % s->stride[0] == 0 && s->kernel[1] % s->stride[1] == 0;
-    p.merged = even && phases > 1 && phases * s->cg <= MERGED;
-    if (p.merged) p.columns = phases * s->cg;
+    if (daub_conv_planes_fit(s, &p.grid)) return daub_conv_planes(s, &p.grid, dy, w, NULL, dx);
+    p.merged = daub_conv_merges(s, &p.grid);
+    if (p.merged) p.columns *= s->stride[0] * s->stride[1];
     return run(&p, NULL);
 }

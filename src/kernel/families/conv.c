@@ -17,6 +17,7 @@ enum { LANES = 8, GROUP = 2, VECTORS = 12 };
 enum { LANES = 4, GROUP = 2, VECTORS = 12 };
 #endif
 enum { GROUPS = 3, OUTER = VECTORS / 2 }; // groups and rows of the largest tiles
+enum { AHEAD = 2048 }; // floats that `transpose` prefetches ahead: the way to memory is long
 
 typedef float vector __attribute__((vector_size(LANES * 4)));
 typedef float loose __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -29,6 +30,13 @@ INLINE vector load(const float *p) {
 }
 INLINE vector load_loose(const float *p) {
     return *(const loose *)p;
+}
+// GCC would load a vector again for each of a few uses: slow where it lies across cache lines.
+INLINE vector in_register(vector v) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(v));
+#endif
+    return v;
 }
 INLINE void store_loose(float *p, vector v) {
     *(loose *)p = v;
@@ -220,6 +228,145 @@ static void outer(const daub_conv_outer *job, daub_conv_panel panel) {
     }
 }
 
+// ---- strips
+// ----------------------------------------------------------------------------------------
+
+// One tile: `m` rows from row `first` on by `nv` vectors from `column` on.
+INLINE void strips_tile(const int m, const int nv, const daub_conv_strips *job, int64_t first,
+                        int64_t column) {
+    vector sum[VECTORS], strip[8];
+    UNROLL for (int i = 0; i < m * nv; i++) sum[i] = (vector){0};
+    const float *b = job->b + first;
+    for (int64_t i = 0; i < job->run_count; i++) {
+        const float *a = job->a + job->runs[i].offset + column;
+        for (int64_t k = job->runs[i].count; k > 0; k--) {
+            UNROLL for (int v = 0; v < nv; v++) strip[v] = in_register(load_loose(a + v * LANES));
+            UNROLL for (int r = 0; r < m; r++) {
+                const vector number = spread(b[r]);
+                UNROLL for (int v = 0; v < nv; v++) sum[r * nv + v] += number * strip[v];
+            }
+            a += job->a_step;
+            b += job->b_step;
+        }
+    }
+    UNROLL for (int r = 0; r < m; r++) {
+        float *c = job->c + (first + r) * job->c_step + column;
+        UNROLL for (int v = 0; v < nv; v++) {
+            vector base = job->start ? spread(job->start[first + r]) : load_loose(c + v * LANES);
+            store_loose(c + v * LANES, base + sum[r * nv + v]);
+        }
+    }
+}
+
+#define STRIPS_TILE(m, nv)                                                                         \
+    static __attribute__((noinline)) void strips_tile_##m##_##nv(                                  \
+        const daub_conv_strips *job, int64_t first, int64_t column) {                              \
+        strips_tile(m, nv, job, first, column);                                                    \
+    }
+#define STRIPS_TILES_2(m) STRIPS_TILE(m, 1) STRIPS_TILE(m, 2)
+#define STRIPS_TILES_3(m) STRIPS_TILES_2(m) STRIPS_TILE(m, 3)
+#define STRIPS_TILES_4(m) STRIPS_TILES_3(m) STRIPS_TILE(m, 4)
+#define STRIPS_TILES_5(m) STRIPS_TILES_4(m) STRIPS_TILE(m, 5)
+#define STRIPS_TILES_6(m) STRIPS_TILES_5(m) STRIPS_TILE(m, 6)
+#define STRIPS_TILES_7(m) STRIPS_TILES_6(m) STRIPS_TILE(m, 7)
+#define STRIPS_TILES_8(m) STRIPS_TILES_7(m) STRIPS_TILE(m, 8)
+#define STRIPS_NAMES_2(m) strips_tile_##m##_1, strips_tile_##m##_2
+#define STRIPS_NAMES_3(m) STRIPS_NAMES_2(m), strips_tile_##m##_3
+#define STRIPS_NAMES_4(m) STRIPS_NAMES_3(m), strips_tile_##m##_4
+#define STRIPS_NAMES_5(m) STRIPS_NAMES_4(m), strips_tile_##m##_5
+#define STRIPS_NAMES_6(m) STRIPS_NAMES_5(m), strips_tile_##m##_6
+#define STRIPS_NAMES_7(m) STRIPS_NAMES_6(m), strips_tile_##m##_7
+#define STRIPS_NAMES_8(m) STRIPS_NAMES_7(m), strips_tile_##m##_8
+
+// Heights of tiles, and the most vectors that then fit into the registers.
+#if defined(__AVX512F__)
+#define STRIPS_SHAPES(X) X(12, 2) X(8, 3) X(6, 4) X(4, 6) X(3, 7) X(2, 8) X(1, 8)
+#else
+#define STRIPS_SHAPES(X) X(6, 2) X(4, 3) X(3, 3) X(2, 5) X(1, 7)
+#endif
+#define STRIPS_DEFINE(m, most) STRIPS_TILES_##most(m)
+#define STRIPS_SHAPE(m, most) {m, most, {STRIPS_NAMES_##most(m)}},
+STRIPS_SHAPES(STRIPS_DEFINE)
+
+static const struct {
+    int64_t m, most;
+    void (*tiles[8])(const daub_conv_strips *, int64_t, int64_t);
+} strips_shapes[] = {STRIPS_SHAPES(STRIPS_SHAPE)};
+
+static void strips(const daub_conv_strips *job) {
+    const int64_t vectors = (job->width + DAUB_CONV_STRIP - 1) / DAUB_CONV_STRIP *
+                            (DAUB_CONV_STRIP / LANES);
+    for (int64_t first = 0; first < job->m;) {
+        // The highest tile that does not leave a single row, which would be bound by loads.
+        const int64_t left = job->m - first;
+        int i = 0;
+        while (strips_shapes[i].m > left || strips_shapes[i].m == left - 1) i++;
+        for (int64_t v = 0; v < vectors;) {
+            const int64_t rest = vectors - v, most = strips_shapes[i].most;
+            const int64_t parts = (rest + most - 1) / most, nv = (rest + parts - 1) / parts;
+            strips_shapes[i].tiles[nv - 1](job, first, v * LANES);
+            v += nv;
+        }
+        first += strips_shapes[i].m;
+    }
+}
+
+// ---- transposing
+// -----------------------------------------------------------------------------------
+
+typedef int32_t places __attribute__((vector_size(LANES * 4)));
+
+// Exchanges the blocks of `size` lanes off the diagonal, of blocks of 2 `size`.
+INLINE void transpose_blocks(const int size, vector *v) {
+    places low, high;
+    UNROLL for (int i = 0; i < LANES; i++) {
+        low[i] = i & size ? LANES + i - size : i;
+        high[i] = i & size ? LANES + i : i + size;
+    }
+    UNROLL for (int i = 0; i < LANES; i++) {
+        if (i & size) continue;
+        const vector a = v[i], b = v[i + size];
+        v[i] = __builtin_shuffle(a, b, low);
+        v[i + size] = __builtin_shuffle(a, b, high);
+    }
+}
+
+static void transpose_tile(const float *from, int64_t from_step, float *to, int64_t to_step) {
+    vector v[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) {
+        v[i] = load_loose(from + i * from_step);
+        __builtin_prefetch(from + i * from_step + AHEAD);
+    }
+    transpose_blocks(1, v);
+    transpose_blocks(2, v);
+    if (LANES > 4) transpose_blocks(4 % LANES, v);
+    if (LANES > 8) transpose_blocks(8 % LANES, v);
+    UNROLL for (int i = 0; i < LANES; i++) store_loose(to + i * to_step, v[i]);
+}
+
+static void transpose(const float *from, int64_t from_step, int64_t rows, int64_t columns,
+                      float *to, int64_t to_step) {
+    if (rows < LANES && rows < columns) {
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++) to[j * to_step + i] = from[i * from_step + j];
+        return;
+    }
+    if (rows < LANES || columns < LANES) {
+        for (int64_t j = 0; j < columns; j++)
+            for (int64_t i = 0; i < rows; i++) to[j * to_step + i] = from[i * from_step + j];
+        return;
+    }
+    // The last tiles lap over those before them.
+    for (int64_t i = 0; i < rows; i += LANES) {
+        const int64_t row = i < rows - LANES ? i : rows - LANES;
+        for (int64_t j = 0; j < columns; j += LANES) {
+            const int64_t column = j < columns - LANES ? j : columns - LANES;
+            transpose_tile(from + row * from_step + column, from_step, to + column * to_step + row,
+                           to_step);
+        }
+    }
+}
+
 // ---- the machine's peak
 // ----------------------------------------------------------------------------
 
@@ -239,4 +386,10 @@ static double peak(int64_t rounds) {
 }
 
 const daub_conv_kernels DAUB_KERNEL_TABLE(conv) = {
-    .group = GROUP, .rows = rows, .outer = outer, .peak = peak};
+    .group = GROUP,
+    .rows = rows,
+    .outer = outer,
+    .strips = strips,
+    .transpose = transpose,
+    .peak = peak,
+};

@@ -46,12 +46,33 @@ typedef struct daub_conv_outer {
 
 enum { DAUB_CONV_OUTER_ROWS = 12 };
 
+// c (m, width) = start + b' (m, k) a (k, width), where a's rows ("strips") may overlap in memory.
+typedef struct daub_conv_strips {
+    const float *a;            // strip k of run i starts at a[runs[i].offset + k a_step]
+    const daub_conv_run *runs; // strips, taken up in the order of b's rows
+    int64_t run_count;
+    int64_t a_step;
+    int64_t width;  // a and c are used up to the next multiple of DAUB_CONV_STRIP
+    const float *b; // number m of strip k is b[k b_step + m]
+    int64_t b_step;
+    int64_t m;
+    float *c;
+    int64_t c_step;
+    const float *start; // (m) what to add to each row's sums; NULL adds to what lies in c
+} daub_conv_strips;
+
+enum { DAUB_CONV_STRIP = 16 };
+
 typedef struct daub_conv_kernels {
     int group; // rows that share one address in `rows`: 2 or 4
     // c (rows, width) = or += a (rows, runs) times the panel
     void (*rows)(const daub_conv_rows *job, daub_conv_panel panel);
     // c (m, width) = or += a' (m, pixels) times the panel (pixels, width)
     void (*outer)(const daub_conv_outer *job, daub_conv_panel panel);
+    void (*strips)(const daub_conv_strips *job);
+    // to (columns, rows) = from (rows, columns)'; steps lead from one row to the next, in elements
+    void (*transpose)(const float *from, int64_t from_step, int64_t rows, int64_t columns,
+                      float *to, int64_t to_step);
     // `rounds` of independent multiply-adds in registers; returns the floating-point operations
     // done.
     double (*peak)(int64_t rounds);
