@@ -106,8 +106,7 @@ daub_status daub_conv_rows_input_grad(const daub_conv_shape *s, const float *dy,
 // The same by planes (planes.c) on a grid made for either, and whether that is the faster way.
 bool daub_conv_planes_fit(const daub_conv_shape *s, const daub_conv_grid *g);
 daub_status daub_conv_planes(const daub_conv_shape *s, const daub_conv_grid *grid,
-                             const float *source, const float *w, const float *bias,
-                             float *target);
+                             const float *source, const float *w, const float *bias, float *target);
 daub_status daub_conv_outer_weight_grad(const daub_conv_shape *s, const float *x, const float *dy,
                                         float *dw);
 

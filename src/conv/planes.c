@@ -11,7 +11,6 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "conv/grid.h"
-#include "kernel/kernel.h"
 
 enum {
     SLICE = 256,       // products summed up at once, about
@@ -221,8 +220,8 @@ static void take_results(const band *b, const product *f, int64_t index) {
     if (y1 > b->y1) y1 = b->y1;
     for (int64_t y = y0; y < y1 && x0 < x1; y++) {
         int64_t ty = y * ay->scale + ry - ay->shift, tx = x0 * ax->scale + rx - ax->shift;
-        const float *from = b->results + index * p->target_channels * p->result +
-                            (y - b->y0) * ax->grid + x0;
+        const float *from =
+            b->results + index * p->target_channels * p->result + (y - b->y0) * ax->grid + x0;
         float *to = p->target + ((b->n * ay->target + ty) * ax->target + tx) * pixel +
                     b->group * p->target_channels;
         p->kernels->transpose(from, p->result, p->target_channels, x1 - x0, to, ax->scale * pixel);
@@ -260,7 +259,7 @@ daub_status daub_conv_planes(const daub_conv_shape *s, const daub_conv_grid *gri
                              float *target) {
     plan p = {.s = s,
               .grid = *grid,
-              .kernels = daub_kernels_get()->conv,
+              .kernels = daub_conv_kernels_for(s),
               .source = source,
               .w = w,
               .target = target,
@@ -287,8 +286,8 @@ bool daub_conv_planes_fit(const daub_conv_shape *s, const daub_conv_grid *g) {
     double products = (double)(g->channels * s->kernel[0] * s->kernel[1]);
     int64_t width = (ay->base - 1) * ax->grid + ax->base;
     double lost = (double)(daub_ceil_div(width, PAD) * PAD) / (double)(ay->base * ax->base);
-    double planes = products * (double)columns * lost +
-                    (double)(TRANSPOSE * (g->channels + phases * columns));
+    double planes =
+        products * (double)columns * lost + (double)(TRANSPOSE * (g->channels + phases * columns));
     int64_t together = daub_conv_merges(s, g) ? phases : 1, panel = together * columns;
     double rows = products / (double)together * (double)(daub_ceil_div(panel, COLUMNS) * COLUMNS) +
                   (together > 1 || panel % COLUMNS ? SPARE : 0);

@@ -243,7 +243,10 @@ INLINE void strips_tile(const int m, const int nv, const daub_conv_strips *job, 
             UNROLL for (int v = 0; v < nv; v++) strip[v] = in_register(load_loose(a + v * LANES));
             UNROLL for (int r = 0; r < m; r++) {
                 const vector number = spread(b[r]);
-                UNROLL for (int v = 0; v < nv; v++) sum[r * nv + v] += number * strip[v];
+                UNROLL for (int v = 0; v < nv; v++) {
+                    vector *to = &sum[r * nv + v];
+                    *to = multiply_add(*to, number, strip[v]);
+                }
             }
             a += job->a_step;
             b += job->b_step;
@@ -259,8 +262,8 @@ INLINE void strips_tile(const int m, const int nv, const daub_conv_strips *job, 
 }
 
 #define STRIPS_TILE(m, nv)                                                                         \
-    static __attribute__((noinline)) void strips_tile_##m##_##nv(                                  \
-        const daub_conv_strips *job, int64_t first, int64_t column) {                              \
+    static __attribute__((noinline)) void strips_tile_##m##_##nv(const daub_conv_strips *job,      \
+                                                                 int64_t first, int64_t column) {  \
         strips_tile(m, nv, job, first, column);                                                    \
     }
 #define STRIPS_TILES_2(m) STRIPS_TILE(m, 1) STRIPS_TILE(m, 2)
@@ -294,8 +297,8 @@ static const struct {
 } strips_shapes[] = {STRIPS_SHAPES(STRIPS_SHAPE)};
 
 static void strips(const daub_conv_strips *job) {
-    const int64_t vectors = (job->width + DAUB_CONV_STRIP - 1) / DAUB_CONV_STRIP *
-                            (DAUB_CONV_STRIP / LANES);
+    const int64_t vectors =
+        (job->width + DAUB_CONV_STRIP - 1) / DAUB_CONV_STRIP * (DAUB_CONV_STRIP / LANES);
     for (int64_t first = 0; first < job->m;) {
         // The highest tile that does not leave a single row, which would be bound by loads.
         const int64_t left = job->m - first;
