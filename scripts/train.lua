@@ -14,8 +14,8 @@ local o = cli.parse(arg, {
     { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
-      help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, latent; dcgan: ngf, ndf; "
-        .. "tiny, lite, base: widths" },
+      help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, precision, latent; "
+        .. "dcgan: ngf, ndf; tiny, lite, base: widths" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
@@ -23,6 +23,7 @@ local o = cli.parse(arg, {
       help = "minutes between checkpoints; 0: after every step" },
   },
 })
+local daub = require "daub"
 local plan = require "daub.learn.plan"
 local data = require "daub.learn.data"
 local trainer = require "daub.learn.trainer"
@@ -60,7 +61,8 @@ local dataset, refused = must(data.open(pictures, packed))
 for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
 
 -- The networks and what trains them.
-require("daub").seed(options.seed)
+daub.seed(options.seed)
+daub.precision(s.precision)
 local network, shape = plan.network(options.recipe), plan.shape(options)
 local G, D = network.generator(shape), network.critic(shape)
 local average = Average.new(G, network.generator(shape))

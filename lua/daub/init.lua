@@ -13,7 +13,7 @@ local M = {}
 
 M.version = system.version()
 
---- What runs here: {version, isa, threads, cores, blas, blas_core, libraries}.
+--- What runs here: {version, isa, bf16, threads, cores, blas, blas_core, libraries}.
 M.info = system.info
 
 --- Starts the default generator of random numbers anew.
@@ -40,6 +40,18 @@ function M.exact(flag)
     conv.algorithm(flag and "direct" or "table")
   end
   return conv.algorithm() == "direct"
+end
+
+--- The precision of the heavy products, those of convolutions, after setting it when `name` is
+--- given. "bf16" rounds what is multiplied to 8 bits of significand where that is faster: results
+--- are then off by some 2e-3 of their root mean square. Sums are f32, and so is everything in
+--- memory: weights, optimisers and all else do not change. Raises where the processor has no bf16
+--- products (AVX-512-BF16; daub.info().bf16 tells).
+---@param name? "f32"|"bf16"
+---@return "f32"|"bf16"
+function M.precision(name)
+  if name ~= nil then options.choice("precision", "name", name, { "f32", "bf16" }) end
+  return conv.precision(name)
 end
 
 --- Runs f(...) without recording for gradients; returns what f returns.

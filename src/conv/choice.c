@@ -2,9 +2,11 @@
 
 #include <stdatomic.h>
 
+#include "base/cpu.h"
 #include "conv/winograd.h"
 
 static _Atomic int policy = DAUB_CONV_BY_TABLE;
+static _Atomic int precision = DAUB_PRECISION_F32;
 
 void daub_conv_set_policy(daub_conv_policy p) {
     atomic_store(&policy, p);
@@ -12,6 +14,19 @@ void daub_conv_set_policy(daub_conv_policy p) {
 
 daub_conv_policy daub_conv_get_policy(void) {
     return (daub_conv_policy)atomic_load(&policy);
+}
+
+daub_status daub_conv_set_precision(daub_conv_precision p) {
+    if (p == DAUB_PRECISION_BF16 && !daub_cpu_bf16())
+        return daub_fail(
+            DAUB_INVALID,
+            "precision: bf16 needs AVX-512-BF16, which is not in use here (f32 expected)");
+    atomic_store(&precision, p);
+    return DAUB_OK;
+}
+
+daub_conv_precision daub_conv_get_precision(void) {
+    return (daub_conv_precision)atomic_load(&precision);
 }
 
 // Whether the matrix kernels do worse than plain loops: groups of a few channels fill no vector.
@@ -26,10 +41,22 @@ static bool winograd_pays(const daub_conv_shape *s, daub_conv_direction directio
     return s->c >= 16 && s->o >= 16 && daub_conv_winograd_products(s) * 1.5 < products;
 }
 
+// Twice as many products a second: more than Winograd's filtering saves, but with many channels.
+static bool bf16_pays(const daub_conv_shape *s, daub_conv_direction direction, bool winograd) {
+    int64_t least = s->c < s->o ? s->c : s->o;
+    bool halved = direction != DAUB_CONV_WEIGHT_GRAD || s->n > 1; // a lone picture has no pair
+    bool many = least >= 192 && s->stride[0] == 1;
+    return halved && least >= 8 && !(winograd && many);
+}
+
 daub_conv_algorithm daub_conv_choose(const daub_conv_shape *s, daub_conv_direction direction) {
     if (thin(s)) return DAUB_CONV_PLAIN;
     daub_conv_policy p = daub_conv_get_policy();
-    if (p == DAUB_CONV_ALL_DIRECT || !daub_conv_winograd_fits(s)) return DAUB_CONV_DIRECT;
-    return p == DAUB_CONV_ALL_WINOGRAD || winograd_pays(s, direction) ? DAUB_CONV_WINOGRAD
-                                                                      : DAUB_CONV_DIRECT;
+    bool bf16 = daub_conv_get_precision() == DAUB_PRECISION_BF16 && s->groups == 1;
+    if (p == DAUB_CONV_ALL_DIRECT) return bf16 ? DAUB_CONV_BF16 : DAUB_CONV_DIRECT;
+    bool winograd =
+        daub_conv_winograd_fits(s) && (p == DAUB_CONV_ALL_WINOGRAD || winograd_pays(s, direction));
+    if (winograd && p == DAUB_CONV_ALL_WINOGRAD) return DAUB_CONV_WINOGRAD;
+    if (bf16 && bf16_pays(s, direction, winograd)) return DAUB_CONV_BF16;
+    return winograd ? DAUB_CONV_WINOGRAD : DAUB_CONV_DIRECT;
 }

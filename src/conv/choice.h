@@ -8,6 +8,7 @@ typedef enum daub_conv_algorithm {
     DAUB_CONV_PLAIN,    // loops, for thin groups
     DAUB_CONV_DIRECT,   // matrix kernels over packed pictures
     DAUB_CONV_WINOGRAD, // fewer products, for 2x2 to 4x4 taps
+    DAUB_CONV_BF16,     // the direct algorithm with products of bf16
 } daub_conv_algorithm;
 
 typedef enum daub_conv_direction {
@@ -28,5 +29,13 @@ typedef enum daub_conv_policy {
 
 void daub_conv_set_policy(daub_conv_policy policy);
 daub_conv_policy daub_conv_get_policy(void);
+
+// What the products of f32 convolutions may be rounded to, for the whole process: nothing, unless
+// set; or bf16, where that is faster than anything else (with DAUB_CONV_ALL_DIRECT: everywhere but
+// in groups). DAUB_INVALID where the processor has no bf16 products.
+typedef enum daub_conv_precision { DAUB_PRECISION_F32, DAUB_PRECISION_BF16 } daub_conv_precision;
+
+daub_status daub_conv_set_precision(daub_conv_precision precision);
+daub_conv_precision daub_conv_get_precision(void);
 
 #endif

@@ -1,6 +1,7 @@
 // Checks of shapes; f64 goes to the plain loops, f32 to the algorithm that choice.c names.
 #include "conv/conv.h"
 
+#include "conv/bf16.h"
 #include "conv/choice.h"
 #include "conv/grid.h"
 #include "conv/picture.h"
@@ -63,6 +64,8 @@ static daub_status forward(const daub_conv_shape *s, daub_dtype dtype, const voi
         return daub_conv_plain_forward_f32(&f, x, w, bias, y);
     case DAUB_CONV_WINOGRAD:
         return daub_conv_winograd_forward(&f, x, w, bias, y);
+    case DAUB_CONV_BF16:
+        return daub_conv_bf16_forward(&f, x, w, bias, y);
     default:
         return daub_conv_rows_forward(&f, x, w, bias, y);
     }
@@ -77,6 +80,8 @@ static daub_status input_grad(const daub_conv_shape *s, daub_dtype dtype, const 
         return daub_conv_plain_input_grad_f32(&f, dy, w, dx);
     case DAUB_CONV_WINOGRAD:
         return daub_conv_winograd_input_grad(&f, dy, w, dx);
+    case DAUB_CONV_BF16:
+        return daub_conv_bf16_input_grad(&f, dy, w, dx);
     default:
         return daub_conv_rows_input_grad(&f, dy, w, dx);
     }
@@ -91,6 +96,8 @@ static daub_status weight_grad(const daub_conv_shape *s, daub_dtype dtype, const
         return daub_conv_plain_weight_grad_f32(&f, x, dy, dw);
     case DAUB_CONV_WINOGRAD:
         return daub_conv_winograd_weight_grad(&f, x, dy, dw);
+    case DAUB_CONV_BF16:
+        return daub_conv_bf16_weight_grad(&f, x, dy, dw);
     default:
         return daub_conv_outer_weight_grad(&f, x, dy, dw);
     }

@@ -216,6 +216,16 @@ static int conv_algorithm(lua_State *L) {
     return 1;
 }
 
+static int conv_precision(lua_State *L) {
+    static const char *const names[] = {
+        [DAUB_PRECISION_F32] = "f32", [DAUB_PRECISION_BF16] = "bf16", NULL};
+    if (!lua_isnoneornil(L, 1))
+        lx_check(L, daub_conv_set_precision(
+                        (daub_conv_precision)luaL_checkoption(L, 1, NULL, names)));
+    lua_pushstring(L, names[daub_conv_get_precision()]);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"conv2d", conv_conv2d},
     {"conv2d_input_grad", conv_conv2d_input_grad},
@@ -232,6 +242,7 @@ static const luaL_Reg functions[] = {
     {"upsample_bilinear", conv_bilinear},
     {"upsample_bilinear_grad", conv_bilinear_grad},
     {"algorithm", conv_algorithm},
+    {"precision", conv_precision},
     {"peak", conv_peak},
     {NULL, NULL},
 };

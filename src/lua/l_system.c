@@ -71,6 +71,8 @@ static int l_info(lua_State *L) {
     lua_newtable(L);
     set_string(L, "version", DAUB_VERSION);
     set_string(L, "isa", daub_isa_name(daub_cpu_isa()));
+    lua_pushboolean(L, daub_cpu_bf16());
+    lua_setfield(L, -2, "bf16");
     set_number(L, "threads", daub_pool_threads());
     set_number(L, "cores", daub_cpu_cores());
     const char *blas = openblas_get_config(); // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …"

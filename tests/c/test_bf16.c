@@ -13,6 +13,7 @@
 #include "base/pool.h"
 #include "check.h"
 #include "conv/bf16.h"
+#include "conv/choice.h"
 
 static const double SHARE = 1.0 / 128 + 1.0 / 65536 + 2e-5; // of the products' sizes
 static const double RMS = 3e-3;
@@ -241,11 +242,31 @@ static void check_exact(void) {
     CHECK(wrong == 0);
 }
 
+static void check_choice(void) {
+    daub_conv_shape s = shapes[1], groups;
+    CHECK(finish(&s));
+    groups = s;
+    groups.groups = 2;
+    groups.cg = s.c / 2;
+    groups.og = s.o / 2;
+    CHECK(daub_conv_choose(&s, DAUB_CONV_FORWARD) != DAUB_CONV_BF16);
+    CHECK_STATUS(DAUB_OK, daub_conv_set_precision(DAUB_PRECISION_BF16));
+    daub_conv_set_policy(DAUB_CONV_ALL_DIRECT);
+    CHECK(daub_conv_choose(&s, DAUB_CONV_FORWARD) == DAUB_CONV_BF16);
+    CHECK(daub_conv_choose(&groups, DAUB_CONV_FORWARD) == DAUB_CONV_DIRECT);
+    daub_conv_set_policy(DAUB_CONV_ALL_WINOGRAD);
+    CHECK(daub_conv_choose(&s, DAUB_CONV_FORWARD) == DAUB_CONV_WINOGRAD);
+    daub_conv_set_policy(DAUB_CONV_BY_TABLE);
+    CHECK_STATUS(DAUB_OK, daub_conv_set_precision(DAUB_PRECISION_F32));
+}
+
 int main(void) {
     if (!daub_cpu_bf16()) {
+        CHECK_STATUS(DAUB_INVALID, daub_conv_set_precision(DAUB_PRECISION_BF16));
         printf("left out: this processor has no bf16 products\n");
-        return 0;
+        return check_summary();
     }
+    check_choice();
     check_exact();
     check_random_shapes();
     check_known_shapes();

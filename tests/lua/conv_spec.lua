@@ -129,6 +129,59 @@ describe("the choice of algorithm", function()
   end)
 end)
 
+describe("the precision of products", function()
+  local daub = require "daub"
+  local function with_bf16() return require("daub.core.system").info().bf16 end
+  after_each(function()
+    daub.exact(false)
+    daub.precision "f32"
+  end)
+
+  it("is f32 unless set, and bf16 then shows within its error", function()
+    assert.equal("f32", daub.precision())
+    if not with_bf16() then return pending("this processor has no bf16 products") end
+    local o = { stride = 2, padding = 1 }
+    for _, direct in ipairs { false, true } do
+      daub.exact(direct)
+      local x, w = fill({ 3, 12, 12, 33 }, "f32"), fill({ 4, 4, 33, 20 }, "f32")
+      local function all()
+        local y = C.conv2d(x, w, nil, o)
+        return { A.totable(y), A.totable(C.conv2d_input_grad(y, w, 12, 12, o)),
+          A.totable(C.conv2d_weight_grad(x, y, 4, 4, o)) }
+      end
+      local before = all()
+      assert.equal("bf16", daub.precision "bf16")
+      local rounded = all()
+      for i, largest in ipairs { 1e3, 1e5, 1e6 } do
+        assert.not_same(before[i], rounded[i])
+        assert_close(before[i], rounded[i], largest * 2 ^ -7)
+      end
+      daub.precision "f32"
+      assert.same(before, all())
+    end
+  end)
+
+  it("leaves f64 and groups as they are", function()
+    if not with_bf16() then return pending("this processor has no bf16 products") end
+    for dtype, groups in pairs { f64 = 1, f32 = 2 } do
+      local x, w = fill({ 2, 9, 9, 32 }, dtype), fill({ 3, 3, 32 / groups, 32 }, dtype)
+      local before = A.totable(C.conv2d(x, w, nil, { groups = groups }))
+      daub.precision "bf16"
+      assert.same(before, A.totable(C.conv2d(x, w, nil, { groups = groups })))
+      daub.precision "f32"
+    end
+  end)
+
+  it("refuses what it does not know or cannot do", function()
+    assert.error_matches(function() daub.precision "f16" end, "precision: name is f16")
+    assert.equal("f32", daub.precision())
+    local r = require("support.daub").run({ "-e", "require('daub').precision 'bf16'" },
+      { env = { DAUB_ISA = "scalar" } })
+    assert.equal(1, r.code)
+    assert.truthy(r.err:match("^daub: [^\n]*precision: bf16 needs AVX%-512%-BF16[^\n]*\n$"), r.err)
+  end)
+end)
+
 describe("pooling and resampling", function()
   local N, H, W, CHANNELS = 2, 5, 7, 3
   local here = debug.getinfo(1, "S").source:match("^@(.*)/lua/[^/]*$")

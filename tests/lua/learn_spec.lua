@@ -8,6 +8,7 @@ local run = require "daub.learn.run"
 local settings = require "daub.learn.settings"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
+local daub = require "support.daub"
 local fixture = require "support.learning"
 
 describe("a dataset", function()
@@ -257,17 +258,32 @@ describe("daub train", function()
     return system.sha256_file(folder .. "/" .. out .. "/checkpoints/step-000006.safetensors")
   end
 
-  for _, recipe in ipairs { "dcgan", "lite" } do
-    it("ends in the same bytes whether " .. recipe .. " was stopped or not", function()
-      local words = fixture.small[recipe]
-        .. " --set augment=translation,cutout,colour --set zoom=0.8"
-      assert.are.equal(0, train(recipe .. "-whole", words .. " --steps 6"))
-      assert.are.equal(0, train(recipe .. "-parts", words .. " --steps 2 --threads 1"))
-      assert.are.equal(0, train(recipe .. "-parts", "--resume --steps 3"))
-      assert.are.equal(0, train(recipe .. "-parts", "--resume --steps 6"))
-      assert.are.equal(last(recipe .. "-whole"), last(recipe .. "-parts"))
+  local kinds = { dcgan = fixture.small.dcgan, lite = fixture.small.lite }
+  if system.info().bf16 then kinds.bf16 = fixture.small.dcgan .. " --set precision=bf16" end
+  for name, options in pairs(kinds) do
+    it("ends in the same bytes whether " .. name .. " was stopped or not", function()
+      local words = options .. " --set augment=translation,cutout,colour --set zoom=0.8"
+      assert.are.equal(0, train(name .. "-whole", words .. " --steps 6"))
+      assert.are.equal(0, train(name .. "-parts", words .. " --steps 2 --threads 1"))
+      assert.are.equal(0, train(name .. "-parts", "--resume --steps 3"))
+      assert.are.equal(0, train(name .. "-parts", "--resume --steps 6"))
+      assert.are.equal(last(name .. "-whole"), last(name .. "-parts"))
     end)
   end
+
+  it("computes with the precision it is told", function()
+    if not kinds.bf16 then return pending("this processor has no bf16 products") end
+    assert.are_not.equal(last "dcgan-whole", last "bf16-whole")
+  end)
+
+  it("refuses bf16 where there is none, before it makes anything", function()
+    local r = daub.run({ "train", pictures, "--out", folder .. "/none", "--set", "precision=bf16" },
+      { env = { DAUB_ISA = "scalar" } })
+    assert.are.equal(2, r.code)
+    assert.are.equal("daub: train: --set precision=bf16: "
+      .. "this processor has no bf16 products (f32 expected)\n", r.err)
+    assert.is_nil(system.stat(folder .. "/none"))
+  end)
 
   it("depends on its seed", function()
     assert.are.equal(0, train("one", fixture.small.dcgan .. " --steps 6"))

@@ -109,6 +109,13 @@ function M.upsample_bilinear_grad(dy, height, width, align_corners) end
 ---@return string
 function M.algorithm(name) end
 
+---What the products of f32 convolutions may be rounded to in the whole process, after setting it when `name` is
+---given: nothing ("f32"), or "bf16" where that is faster (with algorithm "direct": everywhere but in groups). Sums
+---stay f32, and so does everything in memory. Raises where the processor has no bf16 products (system.info().bf16).
+---@param name ("f32"|"bf16")?
+---@return string
+function M.precision(name) end
+
 ---Multiply-adds in registers on all threads, to be timed by the caller: some dozens in each round of each
 ---of eight jobs per thread (10^5 rounds take some milliseconds).
 ---@param rounds integer

@@ -9,6 +9,7 @@ function M.version() end
 ---@class daub.core.Info
 ---@field version string
 ---@field isa string instruction set of the kernels
+---@field bf16 boolean whether daub.precision "bf16" is possible
 ---@field threads integer in use
 ---@field cores integer this process may run on
 ---@field blas string name and version

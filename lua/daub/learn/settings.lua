@@ -1,6 +1,7 @@
 -- What a training run can be told with --set KEY=VALUE: names, defaults, what is allowed.
 local augment = require "daub.learn.augment"
 local nearest = require "daub.nearest"
+local system = require "daub.core.system"
 
 local M = {}
 
@@ -10,6 +11,7 @@ local common = {
   lr = { 2e-4, min = 0, max = 1 },
   beta1 = { 0.5, min = 0, max = 0.9999 },
   beta2 = { 0.999, min = 0, max = 0.99999 },
+  precision = { "f32", one_of = { "f32", "bf16" } },
   loss = { "logistic", one_of = { "logistic", "hinge" } },
   augment = { "translation", words = true },
   zoom = { 1, min = 0.25, max = 1 },
@@ -77,6 +79,9 @@ function M.read(pairs_given, network)
         nearest.hint(pair.key, names), table.concat(M.describe(network), " "))
     end
     local value, message = read(entry, pair.value)
+    if value == "bf16" and not system.info().bf16 then
+      value, message = nil, "this processor has no bf16 products (f32 expected)"
+    end
     if value == nil then return nil, ("--set %s=%s: %s"):format(pair.key, pair.value, message) end
     settings[pair.key] = value
   end
