@@ -220,8 +220,8 @@ static int conv_precision(lua_State *L) {
     static const char *const names[] = {
         [DAUB_PRECISION_F32] = "f32", [DAUB_PRECISION_BF16] = "bf16", NULL};
     if (!lua_isnoneornil(L, 1))
-        lx_check(L, daub_conv_set_precision(
-                        (daub_conv_precision)luaL_checkoption(L, 1, NULL, names)));
+        lx_check(L,
+                 daub_conv_set_precision((daub_conv_precision)luaL_checkoption(L, 1, NULL, names)));
     lua_pushstring(L, names[daub_conv_get_precision()]);
     return 1;
 }
