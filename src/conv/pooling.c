@@ -1,4 +1,4 @@
-// Average and maximum pooling.
+// Average and maximum pooling, and repeating pixels, which is an average's adjoint.
 #include "conv/pooling.h"
 
 #include <math.h>
@@ -8,6 +8,10 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "conv/picture.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+enum { SOME = 16 }; // channels whose maxima are found together
 
 // The window of each output position along one axis, clipped to the picture.
 typedef struct window {
@@ -20,6 +24,7 @@ typedef struct pooling {
     window *windows[2]; // out[axis] of them; starts and ends never fall
     const void *from;
     void *to;
+    bool apart;     // windows along an axis do not overlap
     int64_t *index; // of maxima
     const int64_t *places;
     atomic_bool wrong_place;
@@ -53,6 +58,15 @@ static daub_status make_windows(pooling *p) {
 
 #define FOR_DTYPE(dtype, name) ((dtype) == DAUB_F32 ? name##_f32 : name##_f64)
 
+static bool are_apart(const pooling *p) {
+    for (int axis = 0; axis < 2; axis++) {
+        for (int64_t i = 1; i < p->out[axis]; i++) {
+            if (p->windows[axis][i].start < p->windows[axis][i - 1].end) return false;
+        }
+    }
+    return true;
+}
+
 // Runs `job` for every index below `jobs` into a new array (n, size[0], size[1], c); takes the
 // windows.
 static daub_status produce(daub_array *out, daub_dtype dtype, pooling *p, const int64_t size[2],
@@ -62,6 +76,7 @@ static daub_status produce(daub_array *out, daub_dtype dtype, pooling *p, const 
         daub_array_create(&result, dtype, 4, (int64_t[]){p->n, size[0], size[1], p->c});
     if (status == DAUB_OK) {
         p->to = result.data;
+        p->apart = p->windows[0] && are_apart(p);
         status = daub_pool_run(job, p, jobs);
         if (status == DAUB_OK && atomic_load(&p->wrong_place))
             status = daub_fail(DAUB_INVALID, "max_pool2d: an index lies outside the picture");
@@ -103,14 +118,19 @@ static daub_status fixed_windows(const char *name, pooling *p, const daub_pool_o
     return DAUB_OK;
 }
 
-static daub_status adaptive_windows(const char *name, pooling *p) {
+static daub_status check_pixels(const char *name, const int64_t *from, const int64_t *to) {
     for (int axis = 0; axis < 2; axis++) {
-        if (p->out[axis] < 1 || p->out[axis] > DAUB_CONV_LIMIT || p->size[axis] < 1 ||
-            p->size[axis] > DAUB_CONV_LIMIT)
+        if (from[axis] < 1 || from[axis] > DAUB_CONV_LIMIT || to[axis] < 1 ||
+            to[axis] > DAUB_CONV_LIMIT)
             return daub_fail(DAUB_INVALID, "%s: from %lld to %lld pixels (at least 1 expected)",
-                             name, (long long)p->size[axis], (long long)p->out[axis]);
+                             name, (long long)from[axis], (long long)to[axis]);
     }
-    daub_status status = make_windows(p);
+    return DAUB_OK;
+}
+
+static daub_status adaptive_windows(const char *name, pooling *p) {
+    daub_status status = check_pixels(name, p->size, p->out);
+    if (status == DAUB_OK) status = make_windows(p);
     if (status != DAUB_OK) return status;
     for (int axis = 0; axis < 2; axis++) {
         int64_t size = p->size[axis], out = p->out[axis];
@@ -204,6 +224,53 @@ daub_status daub_adaptive_avg_pool2d_grad(daub_array *dx, const daub_array *dy, 
     if (status != DAUB_OK) return status;
     return produce(dx, dy->dtype, &p, p.size, FOR_DTYPE(dy->dtype, average_grad_row),
                    p.n * p.size[0]);
+}
+
+// Window i: the pixels of p->size that are copies of pixel i of p->out.
+static daub_status nearest_windows(const char *name, pooling *p) {
+    daub_status status = check_pixels(name, p->out, p->size);
+    if (status == DAUB_OK) status = make_windows(p);
+    if (status != DAUB_OK) return status;
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t small = p->out[axis], large = p->size[axis], at = 0;
+        float scale = (float)small / (float)large;
+        for (int64_t i = 0; i < small; i++) {
+            window *w = &p->windows[axis][i];
+            *w = (window){.start = at, .count = 1};
+            for (; at < large; at++) {
+                int64_t from = small == large ? at : (int64_t)floorf((float)at * scale);
+                if (from > i && i < small - 1) break;
+            }
+            w->end = at;
+        }
+    }
+    return DAUB_OK;
+}
+
+daub_status daub_upsample_nearest(daub_array *y, const daub_array *x, int64_t oh, int64_t ow) {
+    static const char name[] = "upsample";
+    pooling p;
+    daub_status status = begin(name, "x", &p, x);
+    if (status != DAUB_OK) return status;
+    set_size(p.size, oh, ow);
+    set_size(p.out, x->shape[1], x->shape[2]);
+    status = nearest_windows(name, &p);
+    if (status != DAUB_OK) return status;
+    return produce(y, x->dtype, &p, p.size, FOR_DTYPE(x->dtype, average_grad_row),
+                   p.n * p.size[0]);
+}
+
+daub_status daub_upsample_nearest_grad(daub_array *dx, const daub_array *dy, int64_t height,
+                                       int64_t width) {
+    static const char name[] = "upsample_grad";
+    pooling p;
+    daub_status status = begin(name, "dy", &p, dy);
+    if (status != DAUB_OK) return status;
+    set_size(p.size, dy->shape[1], dy->shape[2]);
+    set_size(p.out, height, width);
+    status = nearest_windows(name, &p);
+    if (status != DAUB_OK) return status;
+    return produce(dx, dy->dtype, &p, p.out, FOR_DTYPE(dy->dtype, average_row), p.n * p.out[0]);
 }
 
 daub_status daub_max_pool2d(daub_array *y, daub_array *index, const daub_array *x,

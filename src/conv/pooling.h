@@ -38,15 +38,14 @@ daub_status daub_adaptive_avg_pool2d(daub_array *y, const daub_array *x, int64_t
 daub_status daub_adaptive_avg_pool2d_grad(daub_array *dx, const daub_array *dy, int64_t height,
                                           int64_t width);
 
-typedef enum daub_resampling {
-    DAUB_NEAREST,
-    DAUB_BILINEAR,        // pixels are areas
-    DAUB_BILINEAR_CORNERS // the corner pixels' centres keep their places
-} daub_resampling;
-
-daub_status daub_upsample(daub_array *y, const daub_array *x, int64_t oh, int64_t ow,
-                          daub_resampling how);
-daub_status daub_upsample_grad(daub_array *dx, const daub_array *dy, int64_t height, int64_t width,
-                               daub_resampling how);
+// Every pixel of y is that of x at floor(place x size / new size).
+daub_status daub_upsample_nearest(daub_array *y, const daub_array *x, int64_t oh, int64_t ow);
+daub_status daub_upsample_nearest_grad(daub_array *dx, const daub_array *dy, int64_t height,
+                                       int64_t width);
+// Pixels are areas; with `corners` the corner pixels' centres keep their places.
+daub_status daub_upsample_bilinear(daub_array *y, const daub_array *x, int64_t oh, int64_t ow,
+                                   bool corners);
+daub_status daub_upsample_bilinear_grad(daub_array *dx, const daub_array *dy, int64_t height,
+                                        int64_t width, bool corners);
 
 #endif

@@ -1,4 +1,4 @@
-// Nearest and bilinear resampling. Both mix two neighbours along each axis.
+// Bilinear resampling: a mix of two neighbours along each axis.
 #include <math.h>
 #include <string.h>
 
@@ -15,18 +15,10 @@ typedef struct mix {
 
 typedef struct resampling {
     int64_t n, c, size[2], out[2];
-    bool nearest;
     mix *mixes[2]; // out[axis] of them; both positions never fall
     const void *from;
     void *to;
 } resampling;
-
-static mix nearest_mix(int64_t i, int64_t size, int64_t out) {
-    float scale = (float)size / (float)out;
-    int64_t at = size == out ? i : (int64_t)floorf((float)i * scale);
-    if (at > size - 1) at = size - 1;
-    return (mix){{at, at}, {1, 0}};
-}
 
 static mix bilinear_mix(int64_t i, int64_t size, int64_t out, bool corners, daub_dtype dtype) {
     double scale =
@@ -56,9 +48,7 @@ static void release_mixes(resampling *r) {
     daub_free(r->mixes[1]);
 }
 
-static daub_status make_mixes(const char *name, resampling *r, daub_resampling how,
-                              daub_dtype dtype) {
-    r->nearest = how == DAUB_NEAREST;
+static daub_status make_mixes(const char *name, resampling *r, bool corners, daub_dtype dtype) {
     for (int axis = 0; axis < 2; axis++) {
         int64_t size = r->size[axis], out = r->out[axis];
         if (size < 1 || out < 1 || size > DAUB_CONV_LIMIT || out > DAUB_CONV_LIMIT)
@@ -73,8 +63,7 @@ static daub_status make_mixes(const char *name, resampling *r, daub_resampling h
             return DAUB_NO_MEMORY;
         }
         for (int64_t i = 0; i < out; i++)
-            mixes[i] = r->nearest ? nearest_mix(i, size, out)
-                                  : bilinear_mix(i, size, out, how == DAUB_BILINEAR_CORNERS, dtype);
+            mixes[i] = bilinear_mix(i, size, out, corners, dtype);
     }
     return DAUB_OK;
 }
@@ -97,8 +86,8 @@ static daub_status produce(daub_array *out, daub_dtype dtype, resampling *r, con
     return status;
 }
 
-daub_status daub_upsample(daub_array *y, const daub_array *x, int64_t oh, int64_t ow,
-                          daub_resampling how) {
+daub_status daub_upsample_bilinear(daub_array *y, const daub_array *x, int64_t oh, int64_t ow,
+                                   bool corners) {
     static const char name[] = "upsample";
     daub_status status = daub_check_float(name, "x", x, 4, DAUB_NHWC);
     if (status != DAUB_OK) return status;
@@ -107,13 +96,13 @@ daub_status daub_upsample(daub_array *y, const daub_array *x, int64_t oh, int64_
                     .size = {x->shape[1], x->shape[2]},
                     .out = {oh, ow},
                     .from = x->data};
-    status = make_mixes(name, &r, how, x->dtype);
+    status = make_mixes(name, &r, corners, x->dtype);
     if (status != DAUB_OK) return status;
     return produce(y, x->dtype, &r, r.out, x->dtype == DAUB_F32 ? mix_row_f32 : mix_row_f64);
 }
 
-daub_status daub_upsample_grad(daub_array *dx, const daub_array *dy, int64_t height, int64_t width,
-                               daub_resampling how) {
+daub_status daub_upsample_bilinear_grad(daub_array *dx, const daub_array *dy, int64_t height,
+                                        int64_t width, bool corners) {
     static const char name[] = "upsample_grad";
     daub_status status = daub_check_float(name, "dy", dy, 4, DAUB_NHWC);
     if (status != DAUB_OK) return status;
@@ -122,7 +111,7 @@ daub_status daub_upsample_grad(daub_array *dx, const daub_array *dy, int64_t hei
                     .size = {height, width},
                     .out = {dy->shape[1], dy->shape[2]},
                     .from = dy->data};
-    status = make_mixes(name, &r, how, dy->dtype);
+    status = make_mixes(name, &r, corners, dy->dtype);
     if (status != DAUB_OK) return status;
     return produce(dx, dy->dtype, &r, r.size,
                    dy->dtype == DAUB_F32 ? mix_grad_row_f32 : mix_grad_row_f64);

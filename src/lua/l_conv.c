@@ -153,49 +153,44 @@ static int conv_max_pool2d_gather(lua_State *L) {
 }
 
 // The functions that lead from one picture size to another and need nothing else.
-typedef daub_status (*resize)(daub_array *out, const daub_array *a, int64_t height, int64_t width,
-                              daub_resampling how);
+typedef daub_status (*resize)(daub_array *out, const daub_array *a, int64_t height, int64_t width);
 
-static int run_resize(lua_State *L, resize function, daub_resampling how) {
+static int run_resize(lua_State *L, resize function) {
     int64_t height = lx_check_int64(L, 2), width = lx_check_int64(L, 3);
     const daub_array *a = check_contiguous(L, 1);
     daub_array *out = lx_push_array(L);
-    return finish(L, out, function(out, a, height, width, how));
-}
-
-static daub_status adaptive(daub_array *out, const daub_array *a, int64_t height, int64_t width,
-                            daub_resampling how) {
-    (void)how;
-    return daub_adaptive_avg_pool2d(out, a, height, width);
-}
-
-static daub_status adaptive_grad(daub_array *out, const daub_array *a, int64_t height,
-                                 int64_t width, daub_resampling how) {
-    (void)how;
-    return daub_adaptive_avg_pool2d_grad(out, a, height, width);
-}
-
-static daub_resampling bilinear(lua_State *L) {
-    return lua_toboolean(L, 4) ? DAUB_BILINEAR_CORNERS : DAUB_BILINEAR;
+    return finish(L, out, function(out, a, height, width));
 }
 
 static int conv_adaptive(lua_State *L) {
-    return run_resize(L, adaptive, DAUB_NEAREST);
+    return run_resize(L, daub_adaptive_avg_pool2d);
 }
 static int conv_adaptive_grad(lua_State *L) {
-    return run_resize(L, adaptive_grad, DAUB_NEAREST);
+    return run_resize(L, daub_adaptive_avg_pool2d_grad);
 }
 static int conv_nearest(lua_State *L) {
-    return run_resize(L, daub_upsample, DAUB_NEAREST);
+    return run_resize(L, daub_upsample_nearest);
 }
 static int conv_nearest_grad(lua_State *L) {
-    return run_resize(L, daub_upsample_grad, DAUB_NEAREST);
+    return run_resize(L, daub_upsample_nearest_grad);
 }
+
+typedef daub_status (*mix)(daub_array *out, const daub_array *a, int64_t height, int64_t width,
+                           bool corners);
+
+static int run_bilinear(lua_State *L, mix function) {
+    int64_t height = lx_check_int64(L, 2), width = lx_check_int64(L, 3);
+    bool corners = lua_toboolean(L, 4);
+    const daub_array *a = check_contiguous(L, 1);
+    daub_array *out = lx_push_array(L);
+    return finish(L, out, function(out, a, height, width, corners));
+}
+
 static int conv_bilinear(lua_State *L) {
-    return run_resize(L, daub_upsample, bilinear(L));
+    return run_bilinear(L, daub_upsample_bilinear);
 }
 static int conv_bilinear_grad(lua_State *L) {
-    return run_resize(L, daub_upsample_grad, bilinear(L));
+    return run_bilinear(L, daub_upsample_bilinear_grad);
 }
 
 static int conv_peak(lua_State *L) {
