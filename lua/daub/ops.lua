@@ -5,7 +5,8 @@
 --     local loss = F.bce_with_logits(h, 1)
 --
 -- Images are {N, H, W, C}, convolution weights {kh, kw, in, out}. Everything is differentiable, any
--- number of times. Files beside this one: ops/conv.lua, ops/norm.lua, ops/loss.lua.
+-- number of times. Files beside this one: ops/conv.lua, ops/norm.lua, ops/maps.lua,
+-- ops/loss.lua.
 local autograd = require "daub.autograd"
 local class = require "daub.tensor.class"
 local options = require "daub.options"
@@ -15,7 +16,8 @@ local reduce = require "daub.tensor.reduce"
 local methods, misuse, text = class.methods, options.misuse, options.shape
 
 local M = { where = tensor.where, cat = tensor.cat, stack = tensor.stack }
-for _, part in ipairs { "daub.ops.conv", "daub.ops.norm", "daub.ops.loss" } do
+for _, part in ipairs { "daub.ops.conv", "daub.ops.norm", "daub.ops.maps",
+  "daub.ops.loss" } do
   for name, f in pairs(require(part)) do M[name] = f end
 end
 

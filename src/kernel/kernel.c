@@ -6,6 +6,7 @@
 #include "kernel/families/conv.h"
 #include "kernel/families/conv_bf16.h"
 #include "kernel/families/elementwise.h"
+#include "kernel/families/maps.h"
 #include "kernel/families/norm.h"
 #include "kernel/families/optim.h"
 #include "kernel/families/reduce.h"
@@ -13,7 +14,8 @@
 
 // Every family once: its member in daub_kernels is the address of its table for `isa`.
 #define FAMILIES(X, isa)                                                                           \
-    X(elementwise, isa) X(reduce, isa) X(optim, isa) X(norm, isa) X(conv, isa) X(winograd, isa)
+    X(elementwise, isa)                                                                            \
+    X(reduce, isa) X(optim, isa) X(norm, isa) X(maps, isa) X(conv, isa) X(winograd, isa)
 
 #define DECLARE(name, isa) extern const struct daub_##name##_kernels daub_##name##_kernels_##isa;
 #define MEMBER(name, isa) .name = &daub_##name##_kernels_##isa,

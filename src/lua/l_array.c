@@ -1,6 +1,6 @@
 // daub.core.array: creating, reading, viewing and copying arrays. lua/daub/_meta/array.lua is the
 // manual; arithmetic, indexing, training steps and random numbers are in l_array_math.c,
-// l_array_index.c, l_train.c and l_random.c.
+// l_array_index.c, l_train.c, l_maps.c and l_random.c.
 #include "lua/l_array.h"
 
 #include <math.h>
@@ -359,6 +359,7 @@ int luaopen_daub_core_array(lua_State *L) {
     l_array_math(L);
     l_array_index(L);
     l_train(L);
+    l_maps(L);
     l_random(L);
     luaL_newmetatable(L, LX_ARRAY);
     lua_pushvalue(L, -2);

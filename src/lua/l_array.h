@@ -17,6 +17,7 @@ int lx_check_shape(lua_State *L, int index, int64_t *shape);
 void l_array_math(lua_State *L);
 void l_array_index(lua_State *L);
 void l_train(lua_State *L);
+void l_maps(lua_State *L);
 void l_random(lua_State *L);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array/maps.h"
 #include "array/ops.h"
 #include "array/train.h"
 #include "base/cpu.h"
@@ -187,15 +188,61 @@ static void check_orders(daub_dtype dtype) {
     CHECK(wrong == 0);
 }
 
+// ---- passes over maps
+// ------------------------------------------------------------------------------
+
+enum { PICTURES = 2, PLACES = 37, CHANNELS = 37 };
+
+static double at(const daub_array *a, int64_t i) {
+    return daub_array_element(a, i);
+}
+
+// One number of channels against plain loops.
+static void check_maps_of(daub_dtype dtype, int64_t c, double tolerance) {
+    daub_rng rng = daub_rng_seed(3);
+    daub_array x = {0}, t = {0}, w = {0}, y = {0}, sums = {0}, weighted = {0};
+    int64_t shape[] = {PICTURES, PLACES, c};
+    CHECK_STATUS(DAUB_OK, daub_array_normal(&x, &rng, dtype, 3, shape));
+    CHECK_STATUS(DAUB_OK, daub_array_normal(&t, &rng, dtype, 3, (int64_t[]){PICTURES, PLACES, 1}));
+    CHECK_STATUS(DAUB_OK, daub_array_normal(&w, &rng, dtype, 1, &c));
+    CHECK_STATUS(DAUB_OK, daub_array_add_outer(&y, &x, &t, &w));
+    CHECK_STATUS(DAUB_OK, daub_array_picture_sums(&sums, &x, &y));
+    CHECK_STATUS(DAUB_OK, daub_array_picture_sums(&weighted, &x, &t));
+    double worst = 0;
+    for (int64_t n = 0; n < PICTURES; n++) {
+        for (int64_t j = 0; j < c; j++) {
+            double product = 0, scaled = 0;
+            for (int64_t p = n * PLACES; p < (n + 1) * PLACES; p++) {
+                double expected = at(&x, p * c + j) + at(&t, p) * at(&w, j);
+                worst = fmax(worst, fabs(at(&y, p * c + j) - expected));
+                product += at(&x, p * c + j) * expected;
+                scaled += at(&x, p * c + j) * at(&t, p);
+            }
+            worst = fmax(worst, fabs(at(&sums, n * c + j) - product) / PLACES);
+            worst = fmax(worst, fabs(at(&weighted, n * c + j) - scaled) / PLACES);
+        }
+    }
+    CHECK(worst < tolerance);
+    daub_array *temporary[] = {&x, &t, &w, &y, &sums, &weighted};
+    for (size_t i = 0; i < 6; i++) daub_array_release(temporary[i]);
+}
+
+static void check_maps(void) {
+    for (int64_t c = 1; c <= CHANNELS; c++) {
+        check_maps_of(DAUB_F32, c, 2e-6);
+        check_maps_of(DAUB_F64, c, 1e-14);
+    }
+}
+
 // ---- the same bits for every number of threads
 // -----------------------------------------------------
 
 // Fills results[0 … count-1]; what they are made of depends on nothing but `dtype`.
-enum { RESULTS = 24 };
+enum { RESULTS = 27 };
 
 static int make_results(daub_array *r, daub_dtype dtype) {
     daub_rng rng = daub_rng_seed(11);
-    daub_array x = {0}, v = {0}, w = {0}, m = {0};
+    daub_array x = {0}, v = {0}, w = {0}, m = {0}, t = {0};
     int n = 0;
     CHECK_STATUS(DAUB_OK, daub_array_normal(&x, &rng, dtype, 4, (int64_t[]){9, 33, 31, 48}));
     CHECK_STATUS(DAUB_OK, daub_array_normal(&v, &rng, dtype, 1, (int64_t[]){48}));
@@ -213,9 +260,13 @@ static int make_results(daub_array *r, daub_dtype dtype) {
     daub_norm norm = {&r[n + 1], &r[n + 2], &v, NULL, 0.2};
     CHECK_STATUS(DAUB_OK, daub_array_batch_statistics(&r[n + 1], &r[n + 2], &x, 1e-5));
     CHECK_STATUS(DAUB_OK, daub_array_normalise(&r[n], &x, &norm));
-    CHECK_STATUS(DAUB_OK, daub_array_batch_norm_grad(&r[n + 3], &r[n + 4], &r[n + 5], &x, &r[n],
-                                                     &norm));
+    CHECK_STATUS(DAUB_OK,
+                 daub_array_batch_norm_grad(&r[n + 3], &r[n + 4], &r[n + 5], &x, &r[n], &norm));
     n += 6;
+    CHECK_STATUS(DAUB_OK, daub_array_narrow(&t, &x, 3, 5, 1, 1));
+    CHECK_STATUS(DAUB_OK, daub_array_add_outer(&r[n++], &x, &t, &v));
+    CHECK_STATUS(DAUB_OK, daub_array_picture_sums(&r[n++], &x, &r[0]));
+    CHECK_STATUS(DAUB_OK, daub_array_picture_sums(&r[n++], &x, &t));
     CHECK_STATUS(DAUB_OK, daub_array_clone(&r[n], &x));
     daub_adam adam = {1e-3, 0.5, 0.999, 1e-8, 0.01, 1, false};
     daub_array first = {0}, second = {0};
@@ -224,8 +275,8 @@ static int make_results(daub_array *r, daub_dtype dtype) {
     const daub_array *arrays[] = {&r[n++], &r[2], &first, &second};
     daub_step_lists lists = {1, {&arrays[0], &arrays[1], &arrays[2], &arrays[3]}};
     CHECK_STATUS(DAUB_OK, daub_array_adam_step(&lists, &adam));
-    daub_array *temporary[] = {&x, &v, &w, &m, &first, &second};
-    for (size_t i = 0; i < 6; i++) daub_array_release(temporary[i]);
+    daub_array *temporary[] = {&x, &v, &w, &m, &t, &first, &second};
+    for (size_t i = 0; i < 7; i++) daub_array_release(temporary[i]);
     return n;
 }
 
@@ -280,6 +331,7 @@ int main(int argc, char **argv) {
     check_orders(DAUB_F32);
     check_orders(DAUB_U8);
     check_orders(DAUB_I64);
+    check_maps();
     check_threads(DAUB_F32);
     check_threads(DAUB_F64);
     check_precision();

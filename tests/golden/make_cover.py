@@ -107,21 +107,25 @@ def spread(x):
 
 
 def critic(x):
-    at = 2  # layers of the Sequential, as daub counts them
+    at = 1  # layers of the Sequential, as daub counts them
 
     def layer(step=1):
         nonlocal at
         at += step
         return f"D.{at - step}"
 
-    x = lrelu(conv(F.pixel_unshuffle(x, 2), layer(2), 3, WIDTHS[OCTAVES - 1], bias=True))
+    # daub's 6x6 convolution with stride 2, as the 3x3 one of packed pixels that it stands for
+    name, c = layer(2), WIDTHS[OCTAVES - 1]
+    w = weight(name + ".weight", (6, 6, 3, c), 108).reshape(3, 2, 3, 2, 3, c)
+    w = w.permute(5, 4, 1, 3, 0, 2).reshape(c, 12, 3, 3)
+    x = lrelu(F.conv2d(F.pixel_unshuffle(x, 2), w, parameter(name + ".bias", (c,), 0.2), padding=1))
     for level in range(OCTAVES, 1, -1):
         if level in (3, 4):
             x = lrelu(norm(conv(x, layer(), 3, x.shape[1]), layer(2)))
         name, c = layer(), WIDTHS[level - 2]
         a = lrelu(norm(conv(x, name + ".conv.1", 4, c, stride=2), name + ".conv.2"))
         b = norm(conv(F.avg_pool2d(x, 2), name + ".short.2", 1, c), name + ".short.3")
-        x = (a + b) / math.sqrt(2)
+        x = a + b
     layer()
     x = lrelu(norm(conv(spread(x), layer(), 3, WIDTHS[0]), layer(2)))
     layer()

@@ -187,6 +187,11 @@ local cases = {
   cross_entropy_probabilities = { function(x, t) return F.cross_entropy(x, F.softmax(t)) end, mm },
 }
 
+cases.add_noise = { F.add_noise, { { 2, 3, 2, 5 }, { 2, 3, 2, 1 }, { 5 } } }
+cases.gate = { F.gate, { { 2, 3, 2, 5 }, { 2, 1, 1, 5 } } }
+local ways = tensor.from({ { 1, -2 }, { -9, 0 } }, { dtype = "i64" })
+cases.shift = { function(x) return F.shift(x, ways) end, image }
+
 local names = {}
 for name in pairs(cases) do names[#names + 1] = name end
 table.sort(names)

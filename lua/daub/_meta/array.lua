@@ -109,4 +109,12 @@ function M.normalise(x, mean, invstd, weight, bias, slope) end
 ---@return daub.Array dx, daub.Array dweight, daub.Array dbias given y's gradient g and x's statistics
 function M.batch_norm_backward(x, g, mean, invstd, weight, bias, slope) end
 
+-- Whole maps in one pass (lua/daub/ops/maps.lua).
+-- x + t * w: x {…, C}, t {…, 1}, w {C}
+function M.add_outer(x, t, w) end
+-- {N, C}: sums over the places of each picture of a * b. a {N, …, C}, b the same or {N, …, 1}
+function M.picture_sums(a, b) end
+-- y[n, i, j] = x[n, i + by[n, 1], j + by[n, 2]], 0 outside. x {N, H, W, C} of any dtype, by i64 {N, 2}
+function M.shift(x, by) end
+
 return M

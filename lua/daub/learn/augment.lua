@@ -6,6 +6,7 @@
 --     local score = critic(change(pictures, step, 1))       -- {N, H, W, 3} -> the same
 --
 -- The changes depend on seed, step and stream alone, so a resumed run makes the same ones.
+local F = require "daub.ops"
 local core = require "daub.core.array"
 local random = require "daub.tensor.random"
 local tensor = require "daub.tensor"
@@ -17,42 +18,45 @@ M.kinds = { "translation", "cutout", "colour" }
 local SHIFT = 0.125 -- of a side, at most
 local CUT = 0.5     -- of a side
 
--- Moves every picture by whole pixels, black outside, and blanks a box: for each output pixel the
--- place it comes from, and whether it is shown.
-local function places(n, h, w, dice, translation, cutout)
-  local idx = tensor.empty({ n * h * w }, { dtype = "i64" })
-  local mask = tensor.empty { n, h, w, 1 }
-  local from, shown, k = idx:view(), mask:view(), 0
-  local reach_x, reach_y = math.floor(w * SHIFT + 0.5), math.floor(h * SHIFT + 0.5)
-  local box_w, box_h = math.floor(w * CUT + 0.5), math.floor(h * CUT + 0.5)
+-- Random numbers 0 … 1 of each picture, eight of them; how each is used stands with its number.
+local DICE = 8
+
+-- Moves every picture by whole pixels, 0 outside. Dice 1 and 2.
+local function translate(x, dice)
+  local n, h, w = unpack(x.shape)
+  local rows, columns = math.floor(h * SHIFT + 0.5), math.floor(w * SHIFT + 0.5)
+  local by = tensor.empty({ n, 2 }, { dtype = "i64" })
+  local p = by:view()
   for i = 0, n - 1 do
-    local d = i * 8
-    local dx = translation and math.floor(dice[d + 1] * (2 * reach_x + 1)) - reach_x or 0
-    local dy = translation and math.floor(dice[d + 2] * (2 * reach_y + 1)) - reach_y or 0
-    local left = cutout and math.floor(dice[d + 3] * (w + 1)) - math.floor(box_w / 2) or w
-    local top = cutout and math.floor(dice[d + 4] * (h + 1)) - math.floor(box_h / 2) or h
-    for y = 0, h - 1 do
-      local sy = y + dy
-      local row_cut = y >= top and y < top + box_h
-      for x = 0, w - 1 do
-        local sx = x + dx
-        local inside = sx >= 0 and sx < w and sy >= 0 and sy < h
-        local cut = row_cut and x >= left and x < left + box_w
-        from[k] = inside and (i * h + sy) * w + sx + 1 or 1
-        shown[k] = inside and not cut and 1 or 0
-        k = k + 1
-      end
-    end
+    p[2 * i] = math.floor(dice[i * DICE + 2] * (2 * rows + 1)) - rows
+    p[2 * i + 1] = math.floor(dice[i * DICE + 1] * (2 * columns + 1)) - columns
   end
-  return idx, mask
+  return F.shift(x, by)
 end
 
--- Brightness, saturation and contrast of every picture.
+-- Blanks a box of every picture. Dice 3 and 4.
+local function cut(x, dice)
+  local n, h, w = unpack(x.shape)
+  local shown = tensor.ones { n, h, w, 1 }
+  local box_w, box_h = math.floor(w * CUT + 0.5), math.floor(h * CUT + 0.5)
+  for i = 1, n do
+    local d = (i - 1) * DICE
+    local left = math.floor(dice[d + 3] * (w + 1)) - math.floor(box_w / 2)
+    local top = math.floor(dice[d + 4] * (h + 1)) - math.floor(box_h / 2)
+    local first_x, past_x = math.max(left, 0), math.min(left + box_w, w)
+    local first_y, past_y = math.max(top, 0), math.min(top + box_h, h)
+    shown:select(1, i):narrow(1, first_y + 1, past_y - first_y)
+      :narrow(2, first_x + 1, past_x - first_x):fill_(0)
+  end
+  return x * shown:to(x.dtype)
+end
+
+-- Brightness, saturation and contrast of every picture. Dice 5, 6 and 7.
 local function recolour(x, dice)
   local n = x.shape[1]
   local brightness, saturation, contrast = {}, {}, {}
   for i = 1, n do
-    local d = (i - 1) * 8
+    local d = (i - 1) * DICE
     brightness[i], saturation[i] = dice[d + 5] - 0.5, dice[d + 6] * 2
     contrast[i] = dice[d + 7] + 0.5
   end
@@ -71,14 +75,12 @@ end
 function M.new(o, seed)
   return function(x, step, stream)
     if not (o.translation or o.cutout or o.colour) then return x end
-    local n, h, w, c = unpack(x.shape)
+    local n = x.shape[1]
     local generator = random.at(seed, (step * 16 + stream) * 65536)
-    local dice = core.uniform(generator, { n * 8 }, "f64"):totable()
+    local dice = core.uniform(generator, { n * DICE }, "f64"):totable()
     if o.colour then x = recolour(x, dice) end
-    if o.translation or o.cutout then
-      local idx, mask = places(n, h, w, dice, o.translation, o.cutout)
-      x = x:reshape { n * h * w, c }:index_select(1, idx):reshape { n, h, w, c } * mask
-    end
+    if o.translation then x = translate(x, dice) end
+    if o.cutout then x = cut(x, dice) end
     return x
   end
 end

@@ -144,9 +144,9 @@ function Octave:init(from, to, second, gate_from)
 end
 function Octave:forward(x, drawn, gate_x)
   local n, h, w = x.shape[1], x.shape[2] * 2, x.shape[3] * 2
-  x = self.norm(self.up(x) + drawn:reshape { n, h, w, 1 } * self.noise)
+  x = self.norm(F.add_noise(self.up(x), drawn:reshape { n, h, w, 1 }, self.noise))
   if self.second then x = self.second(x) end
-  if self.gate then x = x * self.gate(gate_x) end
+  if self.gate then x = F.gate(x, self.gate(gate_x)) end
   return x
 end
 
@@ -185,19 +185,23 @@ end
 
 -- ---- the critic
 
--- Half the size: a 4x4 convolution beside a shortcut.
+-- Half the size: a 4x4 convolution beside a shortcut. Each begins at sqrt(1/2) of its normal
+-- strength, so that the sum has it.
 local Halving = nn.class "Halving"
 function Halving:init(from, to)
-  self.conv = nn.Sequential { normalised(conv(from, to, 4, 2), to) }
-  self.short = nn.Sequential { nn.AvgPool2d(2), conv(from, to, 1), nn.BatchNorm2d(to) }
+  local norm, short_norm = nn.BatchNorm2d(to), nn.BatchNorm2d(to)
+  self.conv = nn.Sequential { conv(from, to, 4, 2), norm, nn.LeakyReLU(0.2) }
+  self.short = nn.Sequential { nn.AvgPool2d(2), conv(from, to, 1), short_norm }
+  nn.init.constant_(norm.weight, math.sqrt(0.5))
+  nn.init.constant_(short_norm.weight, math.sqrt(0.5))
 end
-function Halving:forward(x) return (self.conv(x) + self.short(x)) * math.sqrt(0.5) end
+function Halving:forward(x) return self.conv(x) + self.short(x) end
 
 local function critic(widths, o)
   local n, w, h, channels = plan(widths, o)
   local c = channels[n]
-  local net = nn.Sequential { nn.PixelUnshuffle(2), nn.Conv2d(12, c, 3, { padding = 1 }),
-    nn.LeakyReLU(0.2) } -- level n: half the sides
+  -- level n, half the sides: a 3x3 convolution of pixels packed 2x2, which is a 6x6 one
+  local net = nn.Sequential { nn.Conv2d(3, c, 6, { stride = 2, padding = 2 }), nn.LeakyReLU(0.2) }
   local function add(...)
     for _, layer in ipairs { ... } do net:add(layer) end
   end
