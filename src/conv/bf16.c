@@ -13,7 +13,7 @@ typedef struct pairing {
     const float *from;
     int64_t blocks, count, run;
     uint32_t *to;
-    int64_t part, parts; // runs, or numbers of a run, in a job; parts of a run
+    int64_t part; // runs, or pairs, in a job
 } pairing;
 
 static int64_t pairs_of(int64_t count) {
@@ -28,28 +28,24 @@ static int64_t least(int64_t a, int64_t b) {
 static void pair_within(void *context, int64_t index, int worker) {
     (void)worker;
     const pairing *p = context;
-    const daub_conv_bf16_kernels *kernels = daub_kernels_bf16();
     int64_t first = index * p->part, runs = least(p->part, p->blocks * p->count - first);
-    const float *from = p->from + first * p->run;
-    uint32_t *to = p->to + first * pairs_of(p->run);
-    if (p->run % 2 == 0) { // runs follow each other without a gap here and there
-        kernels->within(from, to, runs * p->run);
-        return;
-    }
-    for (int64_t i = 0; i < runs; i++, from += p->run, to += pairs_of(p->run))
-        kernels->within(from, to, p->run);
+    daub_kernels_bf16()->within(p->from + first * p->run, p->to + first * pairs_of(p->run), runs,
+                                p->run);
 }
 
-// Job: `part` numbers of a run, paired with those of the next run of its block.
+// Job: `part` pairs, of numbers of a run with those of the next run of its block.
 static void pair_between(void *context, int64_t index, int worker) {
     (void)worker;
     const pairing *p = context;
-    int64_t first = index % p->parts * p->part, pair = index / p->parts;
-    int64_t block = pair / pairs_of(p->count), run = pair % pairs_of(p->count) * 2;
-    const float *a = p->from + (block * p->count + run) * p->run + first;
-    const float *b = run + 1 < p->count ? a + p->run : NULL;
-    daub_kernels_bf16()->between(a, b, p->to + pair * p->run + first,
-                                 least(p->part, p->run - first));
+    int64_t runs = pairs_of(p->count), i = index * p->part;
+    int64_t end = least(i + p->part, p->blocks * runs * p->run);
+    while (i < end) {
+        int64_t at = i % p->run, run = i / p->run % runs * 2, block = i / p->run / runs;
+        int64_t count = least(p->run - at, end - i);
+        const float *a = p->from + (block * p->count + run) * p->run + at;
+        daub_kernels_bf16()->between(a, run + 1 < p->count ? a + p->run : NULL, p->to + i, count);
+        i += count;
+    }
 }
 
 // (blocks, count, run) -> (blocks, count, (run + 1) / 2). The result is the caller's to free.
@@ -64,13 +60,12 @@ static daub_status within(float **pairs, pairing p) {
 
 // (blocks, count, run) -> (blocks, (count + 1) / 2, run)
 static daub_status between(float **pairs, pairing p) {
-    int64_t count = p.blocks * pairs_of(p.count);
-    p.to = daub_alloc((size_t)(count * p.run) * sizeof *p.to);
+    int64_t count = p.blocks * pairs_of(p.count) * p.run;
+    p.to = daub_alloc((size_t)count * sizeof *p.to);
     if (!p.to) return DAUB_NO_MEMORY;
     *pairs = (float *)p.to;
-    p.part = least(JOB, p.run);
-    p.parts = daub_ceil_div(p.run, p.part);
-    return daub_pool_run(pair_between, &p, count * p.parts);
+    p.part = JOB / 2;
+    return daub_pool_run(pair_between, &p, daub_ceil_div(count, p.part));
 }
 
 static int64_t taps_of(const daub_conv_shape *s) {

@@ -41,12 +41,21 @@ static bool winograd_pays(const daub_conv_shape *s, daub_conv_direction directio
     return s->c >= 16 && s->o >= 16 && daub_conv_winograd_products(s) * 1.5 < products;
 }
 
-// Twice as many products a second: more than Winograd's filtering saves, but with many channels.
+// Twice as many products a second are more than Winograd's filtering saves, but for 3x3 kernels
+// with many channels. What is summed over must give pairs, and results fill vectors (where a stride
+// cuts them into phases, together).
 static bool bf16_pays(const daub_conv_shape *s, daub_conv_direction direction, bool winograd) {
     int64_t least = s->c < s->o ? s->c : s->o;
-    bool halved = direction != DAUB_CONV_WEIGHT_GRAD || s->n > 1; // a lone picture has no pair
-    bool many = least >= 192 && s->stride[0] == 1;
-    return halved && least >= 8 && !(winograd && many);
+    int64_t many = direction == DAUB_CONV_WEIGHT_GRAD ? 96 : 160;
+    if (winograd && s->stride[0] == 1 && least >= many) return false;
+    switch (direction) {
+    case DAUB_CONV_FORWARD:
+        return s->c > 1 && s->o > 3;
+    case DAUB_CONV_INPUT_GRAD:
+        return s->o > 1 && s->c * s->stride[0] * s->stride[1] > 3;
+    default:
+        return s->n > 1;
+    }
 }
 
 daub_conv_algorithm daub_conv_choose(const daub_conv_shape *s, daub_conv_direction direction) {

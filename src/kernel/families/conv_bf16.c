@@ -12,7 +12,7 @@ static __mmask16 first(int64_t count) {
     return (__mmask16)((1u << count) - 1);
 }
 
-static void within(const float *from, uint32_t *to, int64_t count) {
+static void one_run(const float *from, uint32_t *to, int64_t count) {
     for (; count >= 2 * LANES; count -= 2 * LANES, from += 2 * LANES, to += LANES)
         _mm512_storeu_si512(
             to, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + LANES), _mm512_loadu_ps(from)));
@@ -21,6 +21,20 @@ static void within(const float *from, uint32_t *to, int64_t count) {
     __m512 a = _mm512_maskz_loadu_ps(first(low), from);
     __m512 b = _mm512_maskz_loadu_ps(first(count - low), from + low);
     _mm512_mask_storeu_epi32(to, first((count + 1) / 2), (__m512i)_mm512_cvtne2ps_pbh(b, a));
+}
+
+static void within(const float *from, uint32_t *to, int64_t runs, int64_t run) {
+    if (run % 2 == 0) { // no gaps: as good as one run
+        one_run(from, to, runs * run);
+    } else if (run < LANES) {
+        const __mmask16 numbers = first(run), pairs = first((run + 1) / 2);
+        for (; runs > 0; runs--, from += run, to += (run + 1) / 2)
+            _mm256_mask_storeu_epi32(
+                to, (__mmask8)pairs,
+                (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(numbers, from)));
+    } else {
+        for (; runs > 0; runs--, from += run, to += (run + 1) / 2) one_run(from, to, run);
+    }
 }
 
 static void between(const float *a, const float *b, uint32_t *to, int64_t count) {

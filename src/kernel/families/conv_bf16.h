@@ -10,8 +10,8 @@ struct daub_conv_kernels;
 
 typedef struct daub_conv_bf16_kernels {
     const struct daub_conv_kernels *products;
-    // to ((count + 1) / 2) = neighbours in pairs; an odd last one is paired with 0
-    void (*within)(const float *from, uint32_t *to, int64_t count);
+    // to (runs, (run + 1) / 2) = neighbours in a run in pairs; an odd last one is paired with 0
+    void (*within)(const float *from, uint32_t *to, int64_t runs, int64_t run);
     // to (count) = numbers of a paired with those of b; with 0 where b is NULL
     void (*between)(const float *a, const float *b, uint32_t *to, int64_t count);
 } daub_conv_bf16_kernels;
