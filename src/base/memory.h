@@ -4,11 +4,12 @@
 //     if (!p) return DAUB_NO_MEMORY;            // message already set
 //     daub_free(p);                             // goes back to the cache, not to the system
 //
-// Blocks of 1 MiB and more lie on 2 MiB boundaries and ask for huge pages. A freed block is kept
-// for the next request of its size class, so steady-state training takes nothing from the system (a
-// fresh 32 MiB costs 34 ms to touch, a cached one 1.4 ms). Work of ever new sizes does not pile up:
-// before the system is asked for more, a cache of over 256 MiB and over twice the largest use so
-// far is given back. All functions may be called from any thread.
+// Blocks of 64 KiB and more are cut from a region of huge pages, and what is freed joins its
+// free neighbours: it serves requests of any size. Smaller blocks are kept for the next request of
+// their size class. So steady-state training takes nothing from the system (a fresh 32 MiB costs 34
+// ms to touch, one used before 1.4 ms). Work of ever new sizes does not pile up: before the system
+// is asked for more, a cache of over 256 MiB and over twice the largest use so far is given back. All
+// functions may be called from any thread.
 #ifndef DAUB_BASE_MEMORY_H
 #define DAUB_BASE_MEMORY_H
 
@@ -16,7 +17,7 @@
 #include <stdint.h>
 
 typedef struct daub_memory_counters {
-    int64_t in_use;       // bytes handed out now (rounded up to size classes)
+    int64_t in_use;       // bytes handed out now (rounded up to classes or pages)
     int64_t cached;       // bytes kept for reuse
     int64_t peak;         // largest in_use so far
     int64_t system_calls; // times the system was asked for a block

@@ -101,6 +101,52 @@ static void check_memory(void) {
     CHECK(small && small == same && daub_scratch(0, 2, 100) != small);
 }
 
+// What is freed joins its neighbours and serves larger and smaller requests, whatever the order.
+static void check_joining(void) {
+    enum { PIECES = 24, MIB = 1 << 20 };
+    char *pieces[PIECES];
+    daub_memory_trim();
+    daub_free(daub_alloc((size_t)PIECES * 2 * MIB)); // one region
+    int64_t calls = daub_memory_stats().system_calls, in_use = daub_memory_stats().in_use;
+    for (int i = 0; i < PIECES; i++) pieces[i] = daub_alloc((size_t)2 * MIB - 100);
+    for (int i = 0; i < PIECES; i++) daub_free(pieces[i * 7 % PIECES]);
+    char *whole = daub_alloc((size_t)PIECES * 2 * MIB);
+    CHECK(whole == pieces[0] && daub_memory_stats().system_calls == calls);
+    daub_free(whole);
+    CHECK(daub_memory_stats().in_use == in_use);
+}
+
+// Blocks of random sizes that come and go keep what was written to them.
+static void check_contents(void) {
+    enum { BLOCKS = 64 };
+    static struct {
+        unsigned char *p;
+        size_t bytes;
+    } held[BLOCKS];
+    daub_rng rng = daub_rng_seed(5);
+    int wrong = 0;
+    for (int round = 0; round < 4000; round++) {
+        int i = (int)daub_rng_next_below(&rng, BLOCKS);
+        unsigned char mark = (unsigned char)(i + 1);
+        if (held[i].p) {
+            size_t last = held[i].bytes - 1;
+            wrong += held[i].p[0] != mark || held[i].p[last] != mark || held[i].p[last / 2] != mark;
+            daub_free(held[i].p);
+            held[i].p = NULL;
+            continue;
+        }
+        held[i].bytes = (size_t)1 << daub_rng_next_below(&rng, 22);
+        held[i].bytes += (size_t)daub_rng_next_below(&rng, (int64_t)held[i].bytes);
+        held[i].p = daub_alloc(held[i].bytes);
+        wrong += !held[i].p || (uintptr_t)held[i].p % 64 != 0;
+        memset(held[i].p, mark, daub_alloc_size(held[i].p));
+    }
+    CHECK(wrong == 0);
+    for (int i = 0; i < BLOCKS; i++) daub_free(held[i].p);
+    daub_memory_trim();
+    CHECK(daub_memory_stats().cached == 0);
+}
+
 // ---- threads
 // ---------------------------------------------------------------------------------------
 
@@ -203,6 +249,8 @@ int main(void) {
     check_philox();
     check_fills();
     check_memory();
+    check_joining();
+    check_contents();
     check_pool();
     check_interrupt();
     check_names();
