@@ -8,7 +8,9 @@
 -- need), saved, versions}. A leaf that requires grad is a node with `leaf` and no edges.
 -- backward(g, need) returns one gradient per input (nil or false where need[i] is false or there is
 -- none); it is made of differentiable ops, so running it with recording on gives the graph of the
--- gradient.
+-- gradient. Without a graph of the gradient, g and what backward returns belong to the tape, which
+-- releases their memory as soon as they have been used: a backward that keeps one keeps a clone.
+local A = require "daub.core.array"
 local options = require "daub.options"
 
 local M = {}
@@ -144,60 +146,99 @@ local function paths(order, targets)
   return wanted
 end
 
--- Adds g to the gradient of a leaf. `own`: nothing else refers to g's memory.
+-- Gradients that belong to the tape are counted: `own[g]` nodes are still to use g. The last one
+-- gives its memory back at once. Nothing is released while the gradient's own graph is recorded.
+local function let_go(own, g)
+  local n = own[g]
+  if not n then return end
+  own[g] = n > 1 and n - 1 or nil
+  if n == 1 and not enabled then A.release_(g.array) end
+end
+
+-- Whether nothing else refers to g's memory.
+local function alone(own, g) return own[g] == 1 and not rawget(g, "_version") end
+
+-- Adds g to the gradient of a leaf.
 local function accumulate(x, g, own)
   local sum = rawget(x, "grad")
-  if not sum then
-    x.grad = (own or enabled) and g or g:clone()
-  elseif enabled then
-    x.grad = sum + g
+  if enabled then
+    x.grad = sum and sum + g or g
+  elseif not sum and alone(own, g) then
+    x.grad, own[g] = g, nil
   else
-    sum:add_(g)
+    if sum then sum:add_(g) else x.grad = g:clone() end
+    let_go(own, g)
   end
 end
 
+-- Adds gi to what has come to the node `below` so far.
+local function gather(below, gi, grads, own)
+  local sum = grads[below]
+  if not sum then
+    grads[below] = gi
+    return
+  end
+  local one, other = sum, gi
+  if not alone(own, one) then one, other = gi, sum end
+  if enabled or not alone(own, one) or one.dtype ~= other.dtype then
+    grads[below] = sum + gi
+    own[grads[below]] = 1
+    let_go(own, one)
+  else
+    A.binary("add", one.array, other.array, one.array)
+    grads[below] = one
+  end
+  let_go(own, other)
+end
+
+-- Whether a backward made gi itself, and did not hand on what it was given.
+local function is_new(gi, g, saved)
+  if gi.array == g.array then return false end
+  for i = 1, saved and #saved or 0 do
+    if saved[i] == gi then return false end
+  end
+  return true
+end
+
 -- Runs one node's backward and hands its results to its inputs.
-local function flow(node, g, wanted, grads, owned)
+local function flow(node, g, wanted, grads, own)
   local edges, need, any = node.edges, {}, false
   for i = 1, #edges do
     need[i] = edges[i] and wanted[edges[i]] or false
     any = any or need[i]
   end
   if not any then return end
-  if node.saved then check_saved(node) end
+  local saved = node.saved
+  if saved then check_saved(node) end
   local out = { node.backward(g, need) }
+  for i = 1, #edges do -- all are counted before one is added to another
+    local gi = need[i] and out[i]
+    if gi and (own[gi] or is_new(gi, g, saved)) then own[gi] = (own[gi] or 0) + 1 end
+  end
   for i = 1, #edges do
-    local gi = out[i]
-    if need[i] and gi then
-      local below = edges[i]
-      local sum = grads[below]
-      local fresh = gi ~= g and not rawget(gi, "_version")
-      for j = 1, i - 1 do fresh = fresh and out[j] ~= gi end
-      for j = i + 1, #edges do fresh = fresh and out[j] ~= gi end
-      grads[below] = sum and sum + gi or gi
-      owned[below] = sum ~= nil or fresh
-    end
+    if need[i] and out[i] then gather(edges[i], out[i], grads, own) end
   end
 end
 
 local function run(roots, seeds, targets, keep)
   local order = topological(roots)
   local wanted = paths(order, targets)
-  local grads, owned, results = {}, {}, {}
+  local grads, own, results = {}, {}, {}
   for i, root in ipairs(roots) do
     grads[root] = grads[root] and grads[root] + seeds[i] or seeds[i]
   end
   for k = #order, 1, -1 do
     local node = order[k]
     local g = grads[node]
-    if g and targets and targets[node] then results[node] = g end
+    grads[node], order[k] = nil, nil
+    if g and targets and targets[node] then results[node], own[g] = g, nil end
     if g and node.leaf then
-      if not targets then accumulate(node.leaf, g, owned[node]) end
+      if not targets then accumulate(node.leaf, g, own) end
     elseif g and wanted[node] then
-      flow(node, g, wanted, grads, owned)
+      flow(node, g, wanted, grads, own)
+      let_go(own, g)
       if not keep then node.backward, node.edges, node.saved = nil, nil, nil end
     end
-    grads[node], order[k] = nil, nil
   end
   return results
 end
@@ -242,6 +283,7 @@ function M.backward(output, gradient, o)
   if keep == nil then keep = o.create_graph end
   local seed = seed_for("backward", output, gradient)
   with_recording(o.create_graph, run, { node_of(output) }, { seed }, nil, keep)
+  if not keep then A.tidy() end
 end
 
 local function as_list(x)
@@ -276,6 +318,7 @@ function M.grad(outputs, inputs, o)
   local keep = o.retain_graph
   if keep == nil then keep = o.create_graph end
   local results = with_recording(o.create_graph, run, roots, seeds, targets, keep)
+  if not keep then A.tidy() end
   local list = {}
   for i, x in ipairs(ins) do
     list[i] = results[node_of(x)]

@@ -318,8 +318,14 @@ static int array_fill(lua_State *L) {
     return 1;
 }
 
-static int array_gc(lua_State *L) {
-    daub_array_release(lx_check_array(L, 1));
+// Both the collector's finalizer and, before it comes, release_.
+static int array_release(lua_State *L) {
+    daub_array_release(luaL_checkudata(L, 1, LX_ARRAY));
+    return 0;
+}
+
+static int array_tidy(lua_State *L) {
+    lx_tidy(L);
     return 0;
 }
 
@@ -350,6 +356,8 @@ static const luaL_Reg functions[] = {
     {"cast", array_cast},
     {"copy_", array_copy},
     {"fill_", array_fill},
+    {"release_", array_release},
+    {"tidy", array_tidy},
     {NULL, NULL},
 };
 
@@ -364,7 +372,7 @@ int luaopen_daub_core_array(lua_State *L) {
     luaL_newmetatable(L, LX_ARRAY);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, array_gc);
+    lua_pushcfunction(L, array_release);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
     return 1;

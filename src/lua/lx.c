@@ -74,15 +74,40 @@ daub_array *lx_push_array(lua_State *L) {
     return a;
 }
 
-daub_array *lx_check_array(lua_State *L, int index) { return luaL_checkudata(L, index, LX_ARRAY); }
+daub_array *lx_check_array(lua_State *L, int index) {
+    daub_array *a = luaL_checkudata(L, index, LX_ARRAY);
+    if (!a->storage) lx_misuse(L, "the memory of this array was released");
+    return a;
+}
 
-// The collector sees only the small userdata. It is told to collect everything when the bytes behind
-// them pass a soft limit, which grows when most of them survive.
-void lx_account(lua_State *L, const daub_array *a) {
-    static int64_t limit = (int64_t)256 << 20;
-    if (daub_array_storage_bytes(a) < 4096) return;
-    if (daub_memory_stats().in_use < limit) return;
+// The collector sees only the small userdata, so it is told when to collect everything: when the
+// bytes behind them have grown by so much, or, at a good time, when so much was made since. A large
+// Lua heap takes longer to go through and must be worth it.
+static const int64_t worth = (int64_t)32 << 20;
+static int64_t left, made; // bytes in use after the last collection; made since then
+
+static void collect(lua_State *L) {
     lua_gc(L, LUA_GCCOLLECT, 0);
-    int64_t left = daub_memory_stats().in_use;
-    if (left > limit / 5 * 4) limit = left / 5 * 7;
+    left = daub_memory_stats().in_use;
+    made = 0;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t heap_worth(lua_State *L) {
+    return larger(worth, (int64_t)lua_gc(L, LUA_GCCOUNT, 0) << 14); // KiB, 16 bytes for each
+}
+
+void lx_account(lua_State *L, const daub_array *a) {
+    int64_t bytes = daub_array_storage_bytes(a);
+    if (bytes < 4096) return;
+    made += bytes;
+    if (made < worth) return;
+    if (daub_memory_stats().in_use > left + larger(left / 8, heap_worth(L))) collect(L);
+}
+
+void lx_tidy(lua_State *L) {
+    if (made >= worth && made >= heap_worth(L)) collect(L);
 }

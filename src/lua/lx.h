@@ -29,8 +29,9 @@ int lx_fail(lua_State *L, daub_status status);
 // Arrays as userdata of metatable LX_ARRAY.
 #define LX_ARRAY "daub.array"
 daub_array *lx_push_array(lua_State *L); // pushes an empty array, to be filled by the caller
-daub_array *lx_check_array(lua_State *L, int index);
+daub_array *lx_check_array(lua_State *L, int index); // raises for anything else, or a released one
 void lx_account(lua_State *L, const daub_array *a);
+void lx_tidy(lua_State *L); // collects at a time when much has just become garbage, if it is worth it
 
 // A table of integers at `index` becomes out[0 … n-1]; raises when it is no such table or n > max.
 int lx_check_integers(lua_State *L, int index, int64_t *out, int max);

@@ -43,6 +43,8 @@ function M.contiguous(a) end     -- itself when it is already
 function M.cast(a, dtype) end    -- floats to integers: towards 0, the nearest that fits, NaN to 0
 function M.copy_(a, source) end  -- broadcasts and converts
 function M.fill_(a, value) end
+function M.release_(a) end       -- gives its share of the memory back now; using it then raises
+function M.tidy() end            -- collects garbage if arrays grew by much: for when a graph was let go
 function M.concat(arrays, dim) end -- dim defaults to 1
 function M.flip(a, dims) end       -- dims: a number, a list, or nil for all
 function M.pad(a, pads, value) end -- pads: {{before, after}, …} per dim; negative crops
