@@ -5,11 +5,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/interrupt.h"
 
-// Workers spin this often before they sleep: a kernel's next run usually comes within microseconds.
-enum { SPINS = 4000 };
+// Workers wait awake before they sleep, since a kernel's next run usually comes within microseconds;
+// for most of that time whoever else wants their core may have it.
+static const double SPINNING = 10e-6, AWAKE = 50e-6; // seconds
+
+// The gate of a run: how many workers are inside, and whether no more may enter.
+enum { CLOSED = 1 << 16 };
 
 static struct {
     pthread_mutex_t run_lock; // held by the thread whose run is going on
@@ -21,7 +26,7 @@ static struct {
     bool stopping;
     atomic_int sleeping;
     atomic_uint generation; // counts runs
-    atomic_int busy;        // workers not yet through with the present run
+    atomic_int gate;        // of the present run
     daub_job job;
     void *context;
     int64_t count;
@@ -29,7 +34,8 @@ static struct {
     atomic_bool interrupted;
 } pool = {.run_lock = PTHREAD_MUTEX_INITIALIZER,
           .sleep_lock = PTHREAD_MUTEX_INITIALIZER,
-          .wake = PTHREAD_COND_INITIALIZER};
+          .wake = PTHREAD_COND_INITIALIZER,
+          .gate = CLOSED};
 
 static _Thread_local bool inside_job;
 static _Thread_local int this_worker; // valid while inside_job
@@ -49,12 +55,23 @@ static void take_jobs(int worker) {
     inside_job = false;
 }
 
+// Waits a moment; false when that has been done for long enough. *since: 0 at first.
+static bool wait_awake(double *since) {
+    if (*since == 0) *since = daub_clock();
+    double waited = daub_clock() - *since;
+    if (waited < SPINNING)
+        for (int i = 0; i < 16; i++) daub_cpu_relax();
+    else
+        sched_yield();
+    return waited < AWAKE;
+}
+
 static unsigned await_generation(unsigned seen) {
-    for (int i = 0; i < SPINS; i++) {
+    double since = 0;
+    do {
         unsigned now = atomic_load(&pool.generation);
         if (now != seen) return now;
-        daub_cpu_relax();
-    }
+    } while (wait_awake(&since));
     pthread_mutex_lock(&pool.sleep_lock);
     atomic_fetch_add(&pool.sleeping, 1);
     while (atomic_load(&pool.generation) == seen) pthread_cond_wait(&pool.wake, &pool.sleep_lock);
@@ -62,6 +79,14 @@ static unsigned await_generation(unsigned seen) {
     unsigned now = atomic_load(&pool.generation);
     pthread_mutex_unlock(&pool.sleep_lock);
     return now;
+}
+
+// A worker that wakes when all jobs are taken finds the gate closed: nobody waits for it.
+static bool enter(void) {
+    int gate = atomic_load(&pool.gate);
+    while (!(gate & CLOSED))
+        if (atomic_compare_exchange_weak(&pool.gate, &gate, gate + 1)) return true;
+    return false;
 }
 
 typedef struct start {
@@ -76,8 +101,9 @@ static void *worker_main(void *argument) {
     for (;;) {
         seen = await_generation(seen);
         if (pool.stopping) return NULL;
+        if (!enter()) continue;
         take_jobs(mine->worker);
-        atomic_fetch_sub(&pool.busy, 1);
+        atomic_fetch_sub(&pool.gate, 1);
     }
 }
 
@@ -136,15 +162,11 @@ daub_status daub_pool_run(daub_job job, void *context, int64_t count) {
         pool.count = count;
         atomic_store(&pool.next, 0);
         atomic_store(&pool.interrupted, false);
-        atomic_store(&pool.busy, pool.started);
+        atomic_store(&pool.gate, 0);
         announce();
         take_jobs(0);
-        for (int i = 0; atomic_load(&pool.busy) > 0; i++) {
-            if (i < SPINS)
-                daub_cpu_relax();
-            else
-                sched_yield();
-        }
+        atomic_fetch_or(&pool.gate, CLOSED);
+        for (double since = 0; atomic_load(&pool.gate) != CLOSED;) wait_awake(&since);
         if (atomic_load(&pool.interrupted)) status = daub_fail(DAUB_INTERRUPTED, "interrupted");
     }
     pthread_mutex_unlock(&pool.run_lock);
