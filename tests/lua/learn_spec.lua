@@ -167,6 +167,19 @@ describe("settings", function()
   end)
 end)
 
+describe("a run of another version", function()
+  local plan = require "daub.learn.plan"
+
+  it("is refused by the name of what it lacks", function()
+    local options = { recipe = "lite", size = { width = 96, height = 32 },
+      settings = { latent = 128, channels = 40 } }
+    assert.has_error(function() plan.shape(options) end,
+      "the run has no setting 'widths', which lite needs: another version of daub made it")
+    options.recipe = "heavy"
+    assert.has_error(function() plan.shape(options) end)
+  end)
+end)
+
 describe("a checkpoint", function()
   local folder
   setup(function() folder = system.temporary_directory("daub-checkpoint") end)

@@ -23,6 +23,12 @@ end
 function M.shape(options)
   local shape = { width = options.size.width, height = options.size.height }
   for key, value in pairs(options.settings) do shape[key] = value end
+  for key in pairs(M.network(options.recipe).defaults) do
+    if shape[key] == nil then
+      error(("the run has no setting '%s', which %s needs: another version of daub made it")
+        :format(key, options.recipe), 0)
+    end
+  end
   return shape
 end
 
