@@ -25,25 +25,37 @@ local system = require "daub.core.system"
 ---@field info daub.core.Info
 ---@field peak number floating-point operations a second, the best burst so far
 ---@field copying number bytes a second, the best so far
+---@field headed boolean? columns have got their names
 local Session = {}
 Session.__index = Session
+
+-- How many programs wanted to run, on average over the last minute; nil where nobody tells.
+local function load()
+  local file = io.open("/proc/loadavg")
+  local text = file and file:read("*a") or ""
+  if file then file:close() end
+  return tonumber(text:match("^%S+"))
+end
 
 ---Measures the machine and shows what it can do.
 ---@param report daub.progress.Reporter
 ---@param repeats integer?
 ---@return daub.bench.Session
 function Session.new(report, repeats)
+  local busy = load()
   local self = setmetatable({ report = report, repeats = repeats, info = system.info(),
     peak = measure.peak(100), copying = measure.bandwidth(10) }, Session)
   local info = self.info
-  report:say(("%s, %d threads, %s (%s); peak %.0f GFLOP/s, copying %.1f GB/s"):format(info.isa,
-    info.threads, info.blas, info.blas_core, self.peak / 1e9, self.copying / 1e9))
+  report:say(("%s, %d threads, %s (%s); peak %.0f GFLOP/s, copying %.1f GB/s; load before %s")
+    :format(info.isa, info.threads, info.blas, info.blas_core, self.peak / 1e9,
+      self.copying / 1e9, busy or "unknown"))
   if os.getenv("OPENBLAS_CORETYPE") then
     report:note("OPENBLAS_CORETYPE is set: products outside convolution may be slow (unset it)")
   end
-  self:event { name = "peak", peak_gflops = self.peak / 1e9 }
+  self:event { name = "peak", peak_gflops = self.peak / 1e9, load_before = busy }
   self:event { name = "copy", bytes_per_second = self.copying }
-  report:say(("\n%-38s %11s %11s %14s %6s"):format("", "best", "median", "rate", "share"))
+  collectgarbage()
+  system.trim() -- the process is small again: its peak shall be that of what is measured
   return self
 end
 
@@ -61,6 +73,10 @@ local function milliseconds(seconds) return ("%.3f ms"):format(seconds * 1e3) en
 ---@param row table name, times (daub.bench.Times); flops, bytes, pictures, batch, precision as an
 --- entry has them; more: further values for the JSON line; words: further words
 function Session:row(row)
+  if not self.headed then
+    self.report:say(("\n%-38s %11s %11s %14s %6s"):format("", "best", "median", "rate", "share"))
+    self.headed = true
+  end
   local times = row.times
   local values = { name = row.name, seconds = times.best, median_seconds = times.median,
     cpu_seconds = times.cpu, batch = row.batch, precision = row.precision or "f32" }
