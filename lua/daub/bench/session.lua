@@ -17,6 +17,7 @@
 ---@field finish fun()? lets go of what prepare made
 ---@field measure fun(session: daub.bench.Session)? in place of all the above: shows its own rows
 local measure = require "daub.bench.measure"
+local progress = require "daub.progress"
 local system = require "daub.core.system"
 
 ---@class daub.bench.Session
@@ -46,8 +47,8 @@ function Session.new(report, repeats)
   local self = setmetatable({ report = report, repeats = repeats, info = system.info(),
     peak = measure.peak(100), copying = measure.bandwidth(10) }, Session)
   local info = self.info
-  report:say(("%s, %d threads, %s (%s); peak %.0f GFLOP/s, copying %.1f GB/s; load before %s")
-    :format(info.isa, info.threads, info.blas, info.blas_core, self.peak / 1e9,
+  report:say(("%s, %s, %s (%s); peak %.0f GFLOP/s, copying %.1f GB/s; load before %s")
+    :format(info.isa, progress.count(info.threads, "thread"), info.blas, info.blas_core, self.peak / 1e9,
       self.copying / 1e9, busy or "unknown"))
   if os.getenv("OPENBLAS_CORETYPE") then
     report:note("OPENBLAS_CORETYPE is set: products outside convolution may be slow (unset it)")
@@ -136,6 +137,7 @@ function Session:run(entry, after)
   if after then after() end
   if entry.finish then entry.finish() end
   collectgarbage()
+  system.trim()
 end
 
 return Session
