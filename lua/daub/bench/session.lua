@@ -48,8 +48,8 @@ function Session.new(report, repeats)
     peak = measure.peak(100), copying = measure.bandwidth(10) }, Session)
   local info = self.info
   report:say(("%s, %s, %s (%s); peak %.0f GFLOP/s, copying %.1f GB/s; load before %s")
-    :format(info.isa, progress.count(info.threads, "thread"), info.blas, info.blas_core, self.peak / 1e9,
-      self.copying / 1e9, busy or "unknown"))
+    :format(info.isa, progress.count(info.threads, "thread"), info.blas, info.blas_core,
+      self.peak / 1e9, self.copying / 1e9, busy or "unknown"))
   if os.getenv("OPENBLAS_CORETYPE") then
     report:note("OPENBLAS_CORETYPE is set: products outside convolution may be slow (unset it)")
   end
