@@ -4,6 +4,7 @@
 --   daub bench dcgan64.step          one benchmark, or all whose names begin so
 --   daub bench --profile dcgan64     where the time of a step goes
 --   daub bench pytorch               the same steps in PyTorch, by turns with ours
+--   daub bench --exact conv          convolutions computed directly
 --   daub bench --growth              how the cost of a picture grows
 local cli = require "daub.cli"
 local o = cli.parse(arg, {
@@ -17,6 +18,9 @@ local o = cli.parse(arg, {
     { "list", type = "flag", help = "prints the names and stops" },
     { "profile", type = "flag", help = "adds where the time goes, by function of the core" },
     { "no-pytorch", type = "flag", help = "leaves out the same steps in PyTorch" },
+    { "exact", type = "flag", help = "convolutions are computed directly, not by filtering" },
+    { "precision", type = "choice", choices = { "f32", "bf16" }, default = "f32",
+      value = "NAME", help = "of the products in convolutions" },
     { "growth", type = "flag",
       help = "instead: the cost of a picture over batches, sizes and threads" },
   },
@@ -31,11 +35,17 @@ On a machine that does something else as well, all figures are low.]],
 })
 local Session = require "daub.bench.session"
 local benchmarks = require "daub.bench"
+local daub = require "daub"
 local growth = require "daub.bench.growth"
 local profile = require "daub.bench.profile"
 local progress = require "daub.progress"
 local system = require "daub.core.system"
 local report = cli.reporter(o)
+if o.precision == "bf16" and not daub.info().bf16 then
+  cli.fail("bench: --precision bf16: no bf16 products here, they need AVX-512-BF16 (leave it out)")
+end
+daub.exact(o.exact or false)
+daub.precision(o.precision)
 
 if o.growth then
   if o.name then cli.exit(2, "bench: --growth takes no NAME") end

@@ -39,7 +39,7 @@ describe("bench", function()
     for _, key in ipairs { "seconds", "gflops", "peak_gflops", "share_of_peak", "threads" } do
       assert.is_true(layer[key] > 0, key)
     end
-    assert.equal("f32", layer.precision)
+    assert.same({ "f32", false }, { layer.precision, layer.exact })
     assert.equal(system.info().isa, layer.isa)
     assert.is_not_nil(seen["conv.fwd.4x4s1.4x4.512-1"])
     assert.is_true(seen.memory.peak_bytes > 0)
@@ -66,6 +66,11 @@ describe("bench", function()
     local step = seen["mlp.step"]
     assert.same({ "scalar", 1 }, { step.isa, step.threads })
     assert.is_true(step.microseconds_per_op_pair > 0 and step.share_of_peak > 0)
+  end)
+
+  it("measures direct convolutions alone", function()
+    local layer = rows("--exact conv.fwd.4x4s2.8x8.256-512")["conv.fwd.4x4s2.8x8.256-512"]
+    assert.is_true(layer.exact and layer.gflops > 0)
   end)
 
   it("lists what there is", function()
@@ -140,7 +145,7 @@ describe("measuring", function()
   end)
 
   it("measures a step's memory in a process of its own #slow", function()
-    local values = memory.of("lite.96x32.step", 2)
+    local values = memory.of("lite.96x32.step")
     assert.is_true(values.peak_rss_bytes > values.peak_bytes)
     assert.is_true(values.idle_bytes < values.peak_bytes)
   end)

@@ -1,6 +1,7 @@
 -- Memory of whole steps, each in a process of its own: arrays, all of the process, and what is
 -- asked of the system once the first steps are done.
 local Step = require "daub.bench.step"
+local daub = require "daub"
 local json = require "daub.json"
 local progress = require "daub.progress"
 local steps = require "daub.bench.steps"
@@ -23,8 +24,12 @@ end
 ---that does nothing else.
 ---@param name string of a step
 ---@param threads integer
-function M.alone(name, threads)
+---@param exact boolean as daub.exact takes it
+---@param precision string as daub.precision takes it
+function M.alone(name, threads, exact, precision)
   system.threads(threads)
+  daub.exact(exact)
+  daub.precision(precision)
   local before = peak_rss()
   local step = Step.new(steps.find(name))
   step()
@@ -46,20 +51,20 @@ local function output_of(argv)
   return table.concat(text)
 end
 
----What a step takes in a process of its own.
+---What a step takes in a process of its own that computes as this one does.
 ---@param name string of a step
----@param threads integer
 ---@return {peak_bytes: number, peak_rss_bytes: number, idle_bytes: number,
 --- system_calls_per_step: number}
-function M.of(name, threads)
-  local code = ("require('daub.bench.memory').alone(%q, %d)"):format(name, threads)
+function M.of(name)
+  local code = ("require('daub.bench.memory').alone(%q, %d, %s, %q)"):format(name,
+    system.threads(), daub.exact(), daub.precision())
   local text, message = output_of { system.realpath("/proc/self/exe"), "-e", code }
   if not text then error(("memory of %s: %s"):format(name, message), 0) end
   return json.decode(text)
 end
 
 local function measure(session, name, step)
-  local values = M.of(step, session.info.threads)
+  local values = M.of(step)
   session.report:say(("%-38s %11s of arrays, %s in all (%s before the first step), %g blocks a "
     .. "step from the system"):format(name, progress.bytes(values.peak_bytes),
     progress.bytes(values.peak_rss_bytes), progress.bytes(values.idle_bytes),

@@ -201,7 +201,7 @@ local function memory_of(session, name, ours)
 end
 
 local function memories(session)
-  local ours = memory.of("dcgan64.step", session.info.threads).peak_rss_bytes
+  local ours = memory.of("dcgan64.step").peak_rss_bytes
   for _, name in ipairs(CONFIGURATIONS) do memory_of(session, name, ours) end
 end
 

@@ -16,6 +16,7 @@
 ---@field between fun()? called before each run, not timed: frees the last one's results
 ---@field finish fun()? lets go of what prepare made
 ---@field measure fun(session: daub.bench.Session)? in place of all the above: shows its own rows
+local daub = require "daub"
 local measure = require "daub.bench.measure"
 local progress = require "daub.progress"
 local system = require "daub.core.system"
@@ -63,7 +64,7 @@ end
 ---A JSON line that says under what it was measured.
 ---@param values table
 function Session:event(values)
-  values.threads, values.isa = self.info.threads, self.info.isa
+  values.threads, values.isa, values.exact = self.info.threads, self.info.isa, daub.exact()
   self.report:event(values)
 end
 
@@ -80,7 +81,8 @@ function Session:row(row)
   end
   local times = row.times
   local values = { name = row.name, seconds = times.best, median_seconds = times.median,
-    cpu_seconds = times.cpu, batch = row.batch, precision = row.precision or "f32" }
+    cpu_seconds = times.cpu, batch = row.batch,
+    precision = row.precision or (row.flops and daub.precision() or "f32") }
   local rate, share, words = "", "", row.words or ""
   if row.flops then
     self.peak = math.max(self.peak, measure.peak(10))
