@@ -2,7 +2,7 @@
 // Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 //
 //     daub_rng rng = daub_rng_seed(42);
-//     daub_rng_normal(&rng, out, n);       // n float32 N(0,1); the state moves on by n numbers
+//     double u = daub_rng_next_unit(&rng); // the state moves on; many at once: array/random.h
 //
 // A state is 16 bytes: copy it to save, assign it to restore. Numbers depend on state and position
 // alone, so a fill gives the same values with any number of threads.
@@ -27,10 +27,9 @@ uint32_t daub_rng_next(daub_rng *rng);                 // one number, uses up a 
 double daub_rng_next_unit(daub_rng *rng);              // [0, 1), 53 bits
 int64_t daub_rng_next_below(daub_rng *rng, int64_t n); // 0 … n-1, unbiased, n >= 1
 
-// Fills with the pool; DAUB_INTERRUPTED as daub_pool_run.
-daub_status daub_rng_uniform(daub_rng *rng, float *out, int64_t n);    // [0, 1), 24 bits
-daub_status daub_rng_uniform64(daub_rng *rng, double *out, int64_t n); // [0, 1), 53 bits
-daub_status daub_rng_normal(daub_rng *rng, float *out, int64_t n);     // N(0, 1), Box-Muller
-daub_status daub_rng_normal64(daub_rng *rng, double *out, int64_t n);
+// [0, 1) of 53 bits from two numbers.
+static inline double daub_unit53(uint32_t high, uint32_t low) {
+    return (double)(((uint64_t)high << 32 | low) >> 11) * 0x1p-53;
+}
 
 #endif

@@ -9,13 +9,15 @@
 #include "kernel/families/maps.h"
 #include "kernel/families/norm.h"
 #include "kernel/families/optim.h"
+#include "kernel/families/random.h"
 #include "kernel/families/reduce.h"
 #include "kernel/families/winograd.h"
 
 // Every family once: its member in daub_kernels is the address of its table for `isa`.
 #define FAMILIES(X, isa)                                                                           \
     X(elementwise, isa)                                                                            \
-    X(reduce, isa) X(optim, isa) X(norm, isa) X(maps, isa) X(conv, isa) X(winograd, isa)
+    X(reduce, isa) X(optim, isa) X(norm, isa) X(random, isa) X(maps, isa) X(conv, isa)             \
+    X(winograd, isa)
 
 #define DECLARE(name, isa) extern const struct daub_##name##_kernels daub_##name##_kernels_##isa;
 #define MEMBER(name, isa) .name = &daub_##name##_kernels_##isa,

@@ -18,6 +18,7 @@ struct daub_reduce_kernels;      // families/reduce.h
 struct daub_optim_kernels;       // families/optim.h
 struct daub_norm_kernels;        // families/norm.h
 struct daub_maps_kernels;        // families/maps.h
+struct daub_random_kernels;      // families/random.h
 struct daub_conv_kernels;        // families/conv.h
 struct daub_winograd_kernels;    // families/winograd.h
 
@@ -27,6 +28,7 @@ typedef struct daub_kernels {
     const struct daub_optim_kernels *optim;
     const struct daub_norm_kernels *norm;
     const struct daub_maps_kernels *maps;
+    const struct daub_random_kernels *random;
     const struct daub_conv_kernels *conv;
     const struct daub_winograd_kernels *winograd;
 } daub_kernels;

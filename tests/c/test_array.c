@@ -7,6 +7,7 @@
 
 #include "array/maps.h"
 #include "array/ops.h"
+#include "array/random.h"
 #include "array/train.h"
 #include "base/cpu.h"
 #include "base/memory.h"
@@ -145,6 +146,35 @@ static void check_lengths(void) {
         }
     }
     CHECK(wrong == 0);
+}
+
+// ---- random numbers
+// ----------------------------------------------------------------------------------
+
+// The bits are those of daub_philox, and the same on every instruction set.
+static void check_random(void) {
+    enum { N = 1003 };
+    static float u[N], v[N];
+    daub_rng rng = {.key = 0x123456789abcdef, .counter = 0xfffffff0};
+    uint64_t first = rng.counter;
+    CHECK_STATUS(DAUB_OK, daub_rng_uniform(&rng, u, N));
+    CHECK(rng.counter == first + (N + 3) / 4);
+    rng.counter = first;
+    CHECK_STATUS(DAUB_OK, daub_rng_normal(&rng, v, N));
+    int wrong = 0;
+    uint32_t sum = 0;
+    for (int i = 0; i < N; i++) {
+        uint32_t r[4], bits;
+        daub_philox(rng.key, first + (uint64_t)i / 4, r);
+        wrong += u[i] != (float)(r[i & 3] >> 8) * 0x1p-24f;
+        double radius = sqrt(-2 * log(((r[i & 2] >> 8) + 1) * 0x1p-24));
+        double angle = 2 * M_PI * (r[(i & 2) + 1] >> 8) * 0x1p-24;
+        wrong += !(fabs(v[i] - radius * (i & 1 ? sin(angle) : cos(angle))) < 1e-6);
+        memcpy(&bits, &v[i], sizeof bits);
+        sum = sum * 31 + bits;
+    }
+    CHECK(wrong == 0);
+    CHECK(sum == 0xf13834ad);
 }
 
 // ---- orders of dimensions
@@ -328,6 +358,7 @@ int main(int argc, char **argv) {
     check_wrap();
     check_accuracy();
     check_lengths();
+    check_random();
     check_orders(DAUB_F32);
     check_orders(DAUB_U8);
     check_orders(DAUB_I64);

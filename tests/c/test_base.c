@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array/random.h"
 #include "base/cpu.h"
 #include "base/dtype.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/philox.h"
 #include "base/pool.h"
 #include "check.h"
 

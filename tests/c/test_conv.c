@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array/random.h"
 #include "base/cpu.h"
-#include "base/philox.h"
 #include "base/pool.h"
 #include "check.h"
 #include "conv/choice.h"
