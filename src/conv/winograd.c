@@ -2,10 +2,11 @@
 //
 // The tiles of all pictures go by in chunks. First all threads transform the tiles of some chunks,
 // into buffers [block of 32 channels][position][tile][32] that fit the last-level cache. Then each
-// job multiplies one chunk with one panel of 32 columns of the transformed weights, which it makes
-// itself, a slice of 128 rows at a time (all of them would not fit any cache), and transforms the
-// products to results. The products are those of the direct convolution's matrix kernels. Sums run
-// in a fixed order, so results do not depend on the number of threads.
+// job multiplies one chunk with one panel of 32 columns of the transformed weights, a slice of 128
+// rows at a time, and transforms the products to results. Weights that fit the cache are
+// transformed once, larger ones by each job, slice by slice. The products are those of the direct
+// convolution's matrix kernels. Sums run in a fixed order, so results do not depend on the number
+// of threads.
 #include "conv/winograd.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ enum {
     JOBS = 8,         // wanted in a round
     SLOTS = 8,        // chunks whose weight gradients are summed apart, at most
     ROUND = 12 << 20, // bytes of transformed tiles in a round, about
+    READY = 4 << 20,  // bytes of weights that are transformed once for all chunks
     // Distance of two positions in a slice of weights: a power of two would crowd them into one set
     // of the cache.
     WEIGHT_POSITION = SLICE * BLOCK * BLOCK + BLOCK,
@@ -58,6 +60,7 @@ typedef struct plan {
     float *x_tiles, *dy_tiles;
     // What is read and written; not every function has all.
     weights w;
+    float *ready; // [panel][slice][position][row][32] weights, or NULL
     const float *x, *dy, *bias;
     float *y, *dx, *dw, *sums;
     int64_t slots;
@@ -179,24 +182,51 @@ static daub_winograd_place buffer_place(const plan *p, int64_t position) {
                                  .end = {(int)p->side, (int)p->side}};
 }
 
+// Brings `channels` of a square near: tiles lie too far from each other for the processor to see by
+// itself what comes next.
+enum { AHEAD = 2, LINE = 16 }; // tiles; floats of a cache line
+// (Inline: gcc drops calls of a function that only fetches.)
+static inline __attribute__((always_inline)) void
+fetch(const float *from, const daub_winograd_place *k, int64_t channels, bool to_write) {
+    for (int i = k->first[0]; i < k->end[0]; i++)
+        for (int j = k->first[1]; j < k->end[1]; j++) {
+            const float *at = from + i * k->row + j * k->column;
+            for (int64_t c = 0; c < channels; c += LINE)
+                if (to_write)
+                    __builtin_prefetch(at + c, 1);
+                else
+                    __builtin_prefetch(at + c, 0);
+        }
+}
+
+// The tile to fetch while tile t is worked on.
+static tile tile_ahead(const plan *p, int64_t t) {
+    int64_t last = p->s->n * p->per - 1;
+    return tile_at(p, t + AHEAD < last ? t + AHEAD : last);
+}
+
 // ---- tiles in
 // --------------------------------------------------------------------------------------
 
-static void transform_input(const plan *p, tile t, float *to) {
+static void transform_input(const plan *p, int64_t t, float *to) {
     daub_winograd_job job = {
         .target = buffer_place(p, p->position), .count = 1, .channels = p->s->c};
     for (int64_t phase = 0; phase < p->stride * p->stride; phase++) {
         int64_t offset;
-        job.source = input_place(p, t, phase, &offset);
+        daub_winograd_place ahead = input_place(p, tile_ahead(p, t), phase, &offset);
+        fetch(p->x + offset, &ahead, p->s->c, false);
+        job.source = input_place(p, tile_at(p, t), phase, &offset);
         job.from = p->x + offset;
         job.to = to + phase * p->c_blocks * job.target.block;
         p->transforms->input(&job);
     }
 }
 
-static void transform_output_grad(const plan *p, tile t, float *to) {
+static void transform_output_grad(const plan *p, int64_t t, float *to) {
     int64_t offset;
-    daub_winograd_job job = {.source = output_place(p, t, &offset),
+    daub_winograd_place ahead = output_place(p, tile_ahead(p, t), &offset);
+    fetch(p->dy + offset, &ahead, p->s->o, false);
+    daub_winograd_job job = {.source = output_place(p, tile_at(p, t), &offset),
                              .target = buffer_place(p, p->position),
                              .to = to,
                              .count = 1,
@@ -215,10 +245,9 @@ static void transform_segment(void *context, int64_t index, int worker) {
     int64_t t0 = k.t0 + index % segments * SEGMENT;
     int64_t t1 = t0 + SEGMENT < k.t1 ? t0 + SEGMENT : k.t1;
     for (int64_t t = t0; t < t1; t++) {
-        tile at = tile_at(p, t);
         int64_t to = (t - k.t0) * BLOCK;
-        if (p->x_tiles) transform_input(p, at, p->x_tiles + chunk * p->x_floats + to);
-        if (p->dy_tiles) transform_output_grad(p, at, p->dy_tiles + chunk * p->dy_floats + to);
+        if (p->x_tiles) transform_input(p, t, p->x_tiles + chunk * p->x_floats + to);
+        if (p->dy_tiles) transform_output_grad(p, t, p->dy_tiles + chunk * p->dy_floats + to);
     }
 }
 
@@ -236,15 +265,21 @@ static panel panel_at(int64_t columns, int64_t index) {
     return (panel){first, valid, valid > BLOCK / 2 ? BLOCK : BLOCK / 2};
 }
 
+// The columns of one panel, the rows (phase, channel) they meet, and the tiles to multiply.
 typedef struct product {
     const plan *p;
     panel columns;
-    int64_t phases, channels; // rows are (phase, channel)
-    int64_t phase;            // of the first tap, when `phases` is 1
-    const float *tiles;       // of the chunk
+    int64_t phases, channels;
+    int64_t phase;      // of the first tap, when `phases` is 1
+    int64_t index;      // of the panel, among all
+    const float *tiles; // of the chunk
     int64_t count;
-    float *out, *weights; // the worker's: [position][tile][32] and a slice of the panel
+    float *out, *weights; // the worker's: [position][tile][32], and a slice of the panel
 } product;
+
+static int64_t slices_of(const product *m) {
+    return daub_ceil_div(m->phases * blocks_of(m->channels), SLICE);
+}
 
 // Rows of block b and the weight of its first one.
 static int64_t rows_of(const product *m, int64_t b, const float **from) {
@@ -255,33 +290,45 @@ static int64_t rows_of(const product *m, int64_t b, const float **from) {
     return m->channels - c < BLOCK ? m->channels - c : BLOCK;
 }
 
-// Transforms the weights of blocks b0 … b1-1 and lists the runs of rows they meet.
-static void transform_weights(const product *m, int64_t b0, int64_t b1, daub_conv_run *runs) {
+// Blocks of slice i: first to end - 1.
+static int64_t slice_at(const product *m, int64_t i, int64_t *end) {
+    int64_t blocks = m->phases * blocks_of(m->channels), first = i * SLICE;
+    *end = first + SLICE < blocks ? first + SLICE : blocks;
+    return first;
+}
+
+static void transform_slice(const product *m, int64_t slice, float *to) {
     const plan *p = m->p;
-    daub_winograd_place to = buffer_place(p, WEIGHT_POSITION);
-    to.step = m->columns.width;
-    to.block = BLOCK;
-    daub_winograd_job job = {
-        .source = {.row = p->stride * p->w.row,
-                   .column = p->stride * p->w.column,
-                   .block = BLOCK,
-                   .step = p->w.k,
-                   .end = {(int)(p->side - TILE + 1), (int)(p->side - TILE + 1)}},
-        .target = to,
-        .to = m->weights,
-        .channels = m->columns.valid};
-    for (int64_t b = b0; b < b1; b++) {
+    const int side = (int)(p->side - TILE + 1);
+    daub_winograd_job job = {.source = {.row = p->stride * p->w.row,
+                                        .column = p->stride * p->w.column,
+                                        .block = BLOCK,
+                                        .step = p->w.k,
+                                        .end = {side, side}},
+                             .target = buffer_place(p, WEIGHT_POSITION),
+                             .to = to,
+                             .channels = m->columns.valid};
+    job.target.step = m->columns.width;
+    int64_t end, b = slice_at(m, slice, &end);
+    for (; b < end; b++, job.to += job.count * job.target.step) {
         job.count = rows_of(m, b, &job.from);
         p->transforms->weight(&job);
-        job.to += job.count * to.step;
-        runs[b - b0] = (daub_conv_run){b * p->positions * p->position, job.count};
     }
+}
+
+// The weights of a slice: those that are ready, or the worker's own.
+static const float *weights_of(const product *m, int64_t slice) {
+    const plan *p = m->p;
+    int64_t floats = p->positions * WEIGHT_POSITION;
+    if (p->ready) return p->ready + (m->index * slices_of(m) + slice) * floats;
+    transform_slice(m, slice, m->weights);
+    return m->weights;
 }
 
 static void multiply(const product *m) {
     static const _Alignas(64) float zeros[BLOCK];
     const plan *p = m->p;
-    int64_t group = p->products->group, blocks = m->phases * blocks_of(m->channels);
+    int64_t group = p->products->group, slices = slices_of(m);
     const float *a[CHUNK];
     float *c[CHUNK];
     daub_conv_run runs[SLICE];
@@ -291,46 +338,54 @@ static void multiply(const product *m) {
                            .a_step = BLOCK,
                            .c_step = BLOCK,
                            .runs = runs,
+                           .ahead = p->position,
                            .start = zeros};
-    for (int64_t b = 0; b < blocks; b += SLICE, rows.start = NULL) {
-        rows.run_count = blocks - b < SLICE ? blocks - b : SLICE;
-        transform_weights(m, b, b + rows.run_count, runs);
+    for (int64_t i = 0; i < slices; i++, rows.start = NULL) {
+        const float *w = weights_of(m, i), *ignored;
+        int64_t end, b = slice_at(m, i, &end);
+        for (rows.run_count = 0; b < end; b++)
+            runs[rows.run_count++] =
+                (daub_conv_run){b * p->positions * p->position, rows_of(m, b, &ignored)};
         for (int64_t q = 0; q < p->positions; q++) {
-            for (int64_t i = 0; i < rows.groups; i++) {
-                a[i] = m->tiles + q * p->position + i * group * BLOCK;
-                c[i] = m->out + q * p->position + i * group * BLOCK;
+            for (int64_t k = 0; k < rows.groups; k++) {
+                a[k] = m->tiles + q * p->position + k * group * BLOCK;
+                c[k] = m->out + q * p->position + k * group * BLOCK;
             }
-            p->products->rows(
-                &rows, (daub_conv_panel){m->weights + q * WEIGHT_POSITION, m->columns.width});
+            p->products->rows(&rows, (daub_conv_panel){w + q * WEIGHT_POSITION, m->columns.width});
         }
     }
 }
 
 // The worker's own memory; false, noted, when there is none left.
 static bool take_memory(plan *p, int worker, product *m) {
-    int64_t floats = p->positions * (p->position + WEIGHT_POSITION);
+    int64_t floats = p->positions * (p->position + (p->ready ? 0 : WEIGHT_POSITION));
     m->out = daub_scratch(worker, 0, (size_t)floats * sizeof(float));
-    if (!m->out)
-        atomic_store(&p->no_memory, true);
-    else
+    if (m->out)
         m->weights = m->out + p->positions * p->position;
+    else
+        atomic_store(&p->no_memory, true);
     return m->out;
 }
 
 // ---- results
 // ---------------------------------------------------------------------------------------
 
+static product forward_product(const plan *p, int64_t index) {
+    return (product){.p = p,
+                     .columns = panel_at(p->s->o, index),
+                     .phases = p->stride * p->stride,
+                     .channels = p->s->c,
+                     .index = index};
+}
+
 // Job: one chunk by one panel of filters.
 static void forward_job(void *context, int64_t index, int worker) {
     plan *p = context;
     int64_t chunk = index / p->o_blocks;
     span k = chunk_at(p, p->first + chunk);
-    product m = {.p = p,
-                 .columns = panel_at(p->s->o, index % p->o_blocks),
-                 .phases = p->stride * p->stride,
-                 .channels = p->s->c,
-                 .tiles = p->x_tiles + chunk * p->x_floats,
-                 .count = k.t1 - k.t0};
+    product m = forward_product(p, index % p->o_blocks);
+    m.tiles = p->x_tiles + chunk * p->x_floats;
+    m.count = k.t1 - k.t0;
     if (!take_memory(p, worker, &m)) return;
     multiply(&m);
     daub_winograd_job job = {.source = buffer_place(p, p->position),
@@ -339,6 +394,8 @@ static void forward_job(void *context, int64_t index, int worker) {
                              .bias = p->bias ? p->bias + m.columns.first : NULL};
     for (int64_t t = k.t0; t < k.t1; t++) {
         int64_t offset;
+        daub_winograd_place ahead = output_place(p, tile_ahead(p, t), &offset);
+        fetch(p->y + offset + m.columns.first, &ahead, m.columns.valid, true);
         job.target = output_place(p, tile_at(p, t), &offset);
         job.from = m.out + (t - k.t0) * BLOCK;
         job.to = p->y + offset + m.columns.first;
@@ -354,6 +411,8 @@ static void overlap_add(const product *m, span k) {
     for (int64_t t = k.t0; t < k.t1; t++) {
         tile at = tile_at(p, t);
         int64_t offset;
+        daub_winograd_place ahead = input_place(p, tile_ahead(p, t), m->phase, &offset);
+        fetch(p->dx + offset + m->columns.first, &ahead, m->columns.valid, true);
         job.target = input_place(p, at, m->phase, &offset);
         job.from = m->out + (t - k.t0) * BLOCK;
         job.to = p->dx + offset + m->columns.first;
@@ -363,16 +422,21 @@ static void overlap_add(const product *m, span k) {
     }
 }
 
+static product input_grad_product(const plan *p, int64_t index) {
+    return (product){.p = p,
+                     .columns = panel_at(p->s->c, index % p->c_blocks),
+                     .phases = 1,
+                     .channels = p->s->o,
+                     .phase = index / p->c_blocks,
+                     .index = index};
+}
+
 // Job: whole pictures by one panel of one phase's channels.
 static void input_grad_job(void *context, int64_t index, int worker) {
     plan *p = context;
     int64_t panels = p->stride * p->stride * p->c_blocks;
-    int64_t unit = index / panels, rest = index % panels;
-    product m = {.p = p,
-                 .columns = panel_at(p->s->c, rest % p->c_blocks),
-                 .phases = 1,
-                 .channels = p->s->o,
-                 .phase = rest / p->c_blocks};
+    int64_t unit = index / panels;
+    product m = input_grad_product(p, index % panels);
     if (!take_memory(p, worker, &m)) return;
     for (int64_t i = unit * p->unit; i < (unit + 1) * p->unit; i++) {
         span k = chunk_at(p, p->first * p->unit + i);
@@ -450,15 +514,42 @@ static float *tiles_for(const plan *p, int64_t floats) {
     return daub_alloc((size_t)(p->count * p->unit * floats) * sizeof(float));
 }
 
+// The weights of all products, transformed, when they are small and used more than once.
+typedef struct readying {
+    plan *p;
+    product (*product)(const plan *, int64_t index);
+    int64_t slices;
+} readying;
+
+static void ready_slice(void *context, int64_t index, int worker) {
+    (void)worker;
+    const readying *r = context;
+    product m = r->product(r->p, index / r->slices);
+    transform_slice(&m, index % r->slices, r->p->ready + index * r->p->positions * WEIGHT_POSITION);
+}
+
+static daub_status make_ready(plan *p, int64_t panels,
+                              product (*product_at)(const plan *, int64_t)) {
+    product first = product_at(p, 0);
+    readying r = {p, product_at, slices_of(&first)};
+    size_t bytes = (size_t)(panels * r.slices * p->positions * WEIGHT_POSITION) * sizeof(float);
+    if (p->chunks < 2 || bytes > READY) return DAUB_OK;
+    p->ready = daub_alloc(bytes);
+    return p->ready ? daub_pool_run(ready_slice, &r, panels * r.slices) : DAUB_NO_MEMORY;
+}
+
 // y from x; the weights are those of `w`.
 static daub_status forward(const daub_conv_shape *s, const float *x, weights w, const float *bias,
                            float *y) {
     plan p = make_plan(s);
     p.x = x, p.w = w, p.bias = bias, p.y = y;
     choose_rounds(&p, p.o_blocks, p.x_floats);
+    daub_status status = make_ready(&p, p.o_blocks, forward_product);
     p.x_tiles = tiles_for(&p, p.x_floats);
-    daub_status status = p.x_tiles ? run(&p, p.o_blocks, forward_job) : DAUB_NO_MEMORY;
+    if (!p.x_tiles) status = DAUB_NO_MEMORY;
+    if (status == DAUB_OK) status = run(&p, p.o_blocks, forward_job);
     daub_free(p.x_tiles);
+    daub_free(p.ready);
     return status;
 }
 
@@ -528,9 +619,12 @@ static daub_status input_grad_2(const daub_conv_shape *s, const float *dy, const
     choose_rounds(&p, panels, p.unit * p.dy_floats);
     if (!reaches_all(&p))
         memset(dx, 0, (size_t)(s->n * s->size[0] * s->size[1] * s->c) * sizeof *dx);
+    daub_status status = make_ready(&p, panels, input_grad_product);
     p.dy_tiles = tiles_for(&p, p.dy_floats);
-    daub_status status = p.dy_tiles ? run(&p, panels, input_grad_job) : DAUB_NO_MEMORY;
+    if (!p.dy_tiles) status = DAUB_NO_MEMORY;
+    if (status == DAUB_OK) status = run(&p, panels, input_grad_job);
     daub_free(p.dy_tiles);
+    daub_free(p.ready);
     return status;
 }
 

@@ -59,6 +59,14 @@ INLINE vector multiply_add(vector sum, vector a, vector b) {
 }
 #endif
 
+// The two cache lines of each row of a group.
+INLINE void fetch_rows(const float *a, int64_t step) {
+    UNROLL for (int r = 0; r < GROUP; r++) {
+        __builtin_prefetch(a + r * step);
+        __builtin_prefetch(a + r * step + 16);
+    }
+}
+
 // ---- rows of pixels times a panel
 // -------------------------------------------------------------------
 
@@ -76,6 +84,11 @@ INLINE void rows_tile(const int groups, const int nv, const daub_conv_rows *job,
         const float *a0 = job->a[first] + offset;
         const float *a1 = groups > 1 ? job->a[first + 1] + offset : a0;
         const float *a2 = groups > 2 ? job->a[first + 2] + offset : a0;
+        if (job->ahead) {
+            fetch_rows(a0 + job->ahead, step);
+            if (groups > 1) fetch_rows(a1 + job->ahead, step);
+            if (groups > 2) fetch_rows(a2 + job->ahead, step);
+        }
         for (int64_t k = 0; k < count; k++) {
             const vector b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
             b += width;

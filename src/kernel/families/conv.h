@@ -29,6 +29,7 @@ typedef struct daub_conv_rows {
     int64_t c_offset;          // added to every c
     const daub_conv_run *runs; // one for all rows
     int64_t run_count;
+    int64_t ahead;             // floats from each run to 32 that will be wanted next; 0: unknown
     const float *start; // (width) what to add to the sums; NULL adds to what lies in c
 } daub_conv_rows;
 

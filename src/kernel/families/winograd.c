@@ -29,10 +29,15 @@ typedef float loose __attribute__((vector_size(LANES * 4), aligned(4), may_alias
 // ---- vectors
 // ------------------------------------------------------------------------------------
 
+// `lanes` says which lanes of a vector exist; others are read as zeros, not written, and may lie
+// outside of all memory. lanes_if keeps them under a condition.
 #if defined(__AVX512F__)
 typedef __mmask16 lanes;
 INLINE lanes first_lanes(int64_t n) {
-    return (lanes)((1u << n) - 1);
+    return n < LANES ? (lanes)((1u << n) - 1) : (lanes)0xffff;
+}
+INLINE lanes lanes_if(bool condition, lanes which) {
+    return condition ? which : 0;
 }
 INLINE vector load_part(const float *p, lanes which) {
     return (vector)_mm512_maskz_loadu_ps(which, p);
@@ -45,6 +50,9 @@ typedef __m256i lanes;
 INLINE lanes first_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
+INLINE lanes lanes_if(bool condition, lanes which) {
+    return _mm256_and_si256(which, _mm256_set1_epi32(-(int)condition));
+}
 INLINE vector load_part(const float *p, lanes which) {
     return (vector)_mm256_maskload_ps(p, which);
 }
@@ -54,7 +62,10 @@ INLINE void store_part(float *p, vector v, lanes which) {
 #else
 typedef int64_t lanes;
 INLINE lanes first_lanes(int64_t n) {
-    return n;
+    return n < LANES ? n : LANES;
+}
+INLINE lanes lanes_if(bool condition, lanes which) {
+    return condition ? which : 0;
 }
 INLINE vector load_part(const float *p, lanes n) {
     vector v = {0};
@@ -150,76 +161,72 @@ INLINE void transform(const int in, const int out, const matrix m, vector from[M
 
 // What a transform reads or writes: pictures and weights, whose channels may end within a vector,
 // or buffers of transformed numbers.
-typedef enum side { PICTURE, BUFFER } side;
-
-// A square whose missing parts are filled in, or are yet to be cut off.
-typedef struct spare {
-    vector at[MOST][MOST];
-} spare;
+typedef enum kind { PICTURE, BUFFER } kind;
 
 INLINE bool is_whole(const daub_winograd_place *p, int size, int64_t channels) {
     return channels >= LANES && !p->first[0] && !p->first[1] && p->end[0] == size &&
            p->end[1] == size;
 }
 
-static __attribute__((noinline)) void fill_spare(const daub_winograd_place *p, const float *from,
-                                                 int64_t channels, spare *to) {
-    const lanes which = first_lanes(channels < LANES ? channels : LANES);
-    *to = (spare){0};
-    for (int i = p->first[0]; i < p->end[0]; i++)
-        for (int j = p->first[1]; j < p->end[1]; j++)
-            to->at[i][j] = load_part(from + i * p->row + j * p->column, which);
+INLINE bool within(const daub_winograd_place *p, int axis, int i) {
+    return i >= p->first[axis] && i < p->end[axis];
 }
 
-// Rows and columns before `overlap` are added to where the job says so.
-static __attribute__((noinline)) void empty_spare(const daub_winograd_job *job, int overlap,
-                                                  const spare *from, int64_t channels, float *to) {
+// One square of `side` vectors, of which `channels` lanes exist.
+INLINE void load_square(const int side, const daub_winograd_place *p, bool whole, const float *from,
+                        int64_t channels, vector to[MOST][MOST]) {
+    if (whole) {
+        UNROLL for (int i = 0; i < side; i++) UNROLL for (int j = 0; j < side; j++) to[i][j] =
+            load(from + i * p->row + j * p->column);
+        return;
+    }
+    const lanes which = first_lanes(channels);
+    UNROLL for (int j = 0; j < side; j++) {
+        const lanes column = lanes_if(within(p, 1, j), which);
+        UNROLL for (int i = 0; i < side; i++) to[i][j] =
+            load_part(from + i * p->row + j * p->column, lanes_if(within(p, 0, i), column));
+    }
+}
+
+// Rows and columns before `overlap` are added to, where the job says so.
+INLINE void store_square(const int side, const int overlap, const daub_winograd_job *job,
+                         bool whole, float *to, int64_t channels, vector from[MOST][MOST]) {
     const daub_winograd_place *p = &job->target;
-    const lanes which = first_lanes(channels < LANES ? channels : LANES);
-    for (int i = p->first[0]; i < p->end[0]; i++)
-        for (int j = p->first[1]; j < p->end[1]; j++) {
+    const lanes which = first_lanes(channels);
+    UNROLL for (int j = 0; j < side; j++) {
+        const lanes column = lanes_if(whole || within(p, 1, j), which);
+        UNROLL for (int i = 0; i < side; i++) {
             float *at = to + i * p->row + j * p->column;
-            vector v = from->at[i][j];
-            if ((i < overlap && job->add[0]) || (j < overlap && job->add[1]))
-                v += load_part(at, which);
-            store_part(at, v, which);
+            const bool add = (i < overlap && job->add[0]) || (j < overlap && job->add[1]);
+            if (whole) {
+                store(at, add ? from[i][j] + load(at) : from[i][j]);
+            } else {
+                const lanes here = lanes_if(within(p, 0, i), column);
+                store_part(at, add ? from[i][j] + load_part(at, here) : from[i][j], here);
+            }
         }
+    }
 }
 
 // One square, one vector of channels, of which `channels` exist.
-INLINE void square(const int in, const int out, const matrix m, const side reads, const side writes,
+INLINE void square(const int in, const int out, const matrix m, const kind reads, const kind writes,
                    const int overlap, const daub_winograd_job *job, const float *from, float *to,
                    const float *bias, int64_t channels) {
     vector a[MOST][MOST], b[MOST][MOST];
-    spare edge;
-    int64_t row = job->source.row, column = job->source.column;
-    if (reads == PICTURE && !is_whole(&job->source, in, channels)) {
-        fill_spare(&job->source, from, channels, &edge);
-        from = (const float *)edge.at;
-        row = MOST * LANES, column = LANES;
-    }
-    UNROLL for (int i = 0; i < in; i++) UNROLL for (int j = 0; j < in; j++) a[i][j] =
-        load(from + i * row + j * column);
+    load_square(in, &job->source, reads == BUFFER || is_whole(&job->source, in, channels), from,
+                channels, a);
     transform(in, out, m, a, b);
     if (bias) {
-        const vector v = load_part(bias, first_lanes(channels < LANES ? channels : LANES));
+        const vector v = load_part(bias, first_lanes(channels));
         UNROLL for (int i = 0; i < out; i++) UNROLL for (int j = 0; j < out; j++) b[i][j] += v;
     }
-    if (writes == PICTURE && !is_whole(&job->target, out, channels)) {
-        UNROLL for (int i = 0; i < out; i++) UNROLL for (int j = 0; j < out; j++) edge.at[i][j] =
-            b[i][j];
-        empty_spare(job, overlap, &edge, channels, to);
-        return;
-    }
-    row = job->target.row, column = job->target.column;
-    UNROLL for (int i = 0; i < out; i++) UNROLL for (int j = 0; j < out; j++) {
-        float *at = to + i * row + j * column;
-        if ((i < overlap && job->add[0]) || (j < overlap && job->add[1])) b[i][j] += load(at);
-        store(at, b[i][j]);
-    }
+    if (writes == BUFFER || is_whole(&job->target, out, channels))
+        store_square(out, overlap, job, true, to, channels, b);
+    else
+        store_square(out, overlap, job, false, to, channels, b);
 }
 
-INLINE void run(const int in, const int out, const matrix m, const side reads, const side writes,
+INLINE void run(const int in, const int out, const matrix m, const kind reads, const kind writes,
                 const int overlap, const daub_winograd_job *job) {
     const bool biased = out == TILE && writes == PICTURE;
     for (int64_t i = 0; i < job->count; i++) {
