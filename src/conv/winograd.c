@@ -21,7 +21,7 @@
 enum {
     TILE = DAUB_WINOGRAD_TILE,
     BLOCK = DAUB_WINOGRAD_BLOCK,
-    CHUNK = 64,       // tiles of a chunk, at most
+    CHUNK = 128,      // tiles of a chunk, at most; half of it where weights are transformed once
     SEGMENT = 16,     // tiles that one job transforms
     SLICE = 4,        // blocks of rows whose weights are transformed at once
     JOBS = 8,         // wanted in a round
@@ -90,9 +90,12 @@ static plan make_plan(const daub_conv_shape *s) {
     p.positions = p.side * p.side;
     for (int i = 0; i < 2; i++) p.tiles[i] = daub_ceil_div(s->out[i], TILE);
     p.per = p.tiles[0] * p.tiles[1];
-    p.parts = daub_ceil_div(p.per, CHUNK);
+    // More tiles make a slice of weights worth transforming, fewer stay nearer.
+    int64_t bytes = p.positions * stride * stride * s->c * s->o * (int64_t)sizeof(float);
+    int64_t chunk = bytes > READY ? CHUNK : CHUNK / 2;
+    p.parts = daub_ceil_div(p.per, chunk);
     p.part = daub_ceil_div(p.per, p.parts);
-    p.pictures = p.parts > 1 ? 1 : CHUNK / p.per < s->n ? CHUNK / p.per : s->n;
+    p.pictures = p.parts > 1 ? 1 : chunk / p.per < s->n ? chunk / p.per : s->n;
     p.chunks = daub_ceil_div(s->n, p.pictures) * p.parts;
     // Room for whole groups of rows; an odd number of lines apart.
     p.position = (daub_ceil_div(p.part * p.pictures, 4) * 4 + 1) * BLOCK;
@@ -329,8 +332,8 @@ static void multiply(const product *m) {
     static const _Alignas(64) float zeros[BLOCK];
     const plan *p = m->p;
     int64_t group = p->products->group, slices = slices_of(m);
-    const float *a[CHUNK];
-    float *c[CHUNK];
+    const float *a[CHUNK / 2];
+    float *c[CHUNK / 2];
     daub_conv_run runs[SLICE];
     daub_conv_rows rows = {.a = a,
                            .c = c,
