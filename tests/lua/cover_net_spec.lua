@@ -156,7 +156,7 @@ describe("the networks for covers", function()
       local together = G(z)
       for i = 1, 5 do
         local alone = G(z:narrow(1, i, 1)):select(1, 1)
-        assert.is_true((alone - together:select(1, i)):abs():max():item() < 1e-5)
+        assert.is_true((alone - together:select(1, i)):abs():max():item() < 1e-4)
       end
       local noise = G:noise(z, 1000)
       assert.are.equal(noise:tobytes(), G:noise(z, 1000):tobytes())
