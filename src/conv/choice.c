@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "base/cpu.h"
+#include "conv/grid.h"
 #include "conv/winograd.h"
 
 static _Atomic int policy = DAUB_CONV_BY_TABLE;
@@ -34,11 +35,44 @@ static bool thin(const daub_conv_shape *s) {
     return s->groups > 1 && s->cg < 8 && s->og < 8;
 }
 
+// Channels as the kernels see them: filled up to whole vectors.
+static double filled(int64_t channels, int64_t to) {
+    return (double)(daub_ceil_div(channels, to) * to);
+}
+
+daub_conv_work daub_conv_work_of(const daub_conv_shape *s, daub_conv_direction direction) {
+    double pixels = (double)(s->n * s->out[0] * s->out[1] * s->kernel[0] * s->kernel[1]);
+    double c = (double)s->c, o = (double)s->o, channels;
+    if (direction == DAUB_CONV_FORWARD)
+        channels = c * filled(s->o, 16);
+    else if (direction == DAUB_CONV_INPUT_GRAD)
+        channels = filled(s->c, 16) * o;
+    else
+        channels = c * filled(s->o, 32);
+    daub_conv_work work = {.direct = pixels * channels / (double)s->groups};
+    if (!daub_conv_winograd_fits(s)) return work;
+    int numbers;
+    double squares = daub_conv_winograd_squares(s, &numbers) * numbers;
+    double phases = (double)(s->stride[0] * s->stride[1]);
+    work.winograd = squares * phases * channels;
+    work.transformed = squares * (phases * filled(s->c, 16) + filled(s->o, 16));
+    return work;
+}
+
+// What a multiply-add of Winograd's, and a transformed number, take, counted in multiply-adds of
+// the direct convolution in the same direction. `daub bench --choice` measures them anew.
+static const struct {
+    double product, number;
+} costs[] = {
+    [DAUB_CONV_FORWARD] = {1.25, 23},
+    [DAUB_CONV_INPUT_GRAD] = {1.3, 21},
+    [DAUB_CONV_WEIGHT_GRAD] = {1, 19},
+};
+
 static bool winograd_pays(const daub_conv_shape *s, daub_conv_direction direction) {
-    (void)direction;
-    double products = (double)(s->n * s->out[0] * s->out[1] * s->kernel[0] * s->kernel[1]) *
-                      (double)s->c * (double)s->o;
-    return s->c >= 16 && s->o >= 16 && daub_conv_winograd_products(s) * 1.5 < products;
+    daub_conv_work work = daub_conv_work_of(s, direction);
+    return costs[direction].product * work.winograd + costs[direction].number * work.transformed <
+           work.direct;
 }
 
 // Twice as many products a second are more than Winograd's filtering saves, but for 3x3 kernels

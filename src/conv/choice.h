@@ -19,6 +19,14 @@ typedef enum daub_conv_direction {
 
 daub_conv_algorithm daub_conv_choose(const daub_conv_shape *s, daub_conv_direction direction);
 
+// What the choice weighs, in multiply-adds: those of the direct convolution, and of Winograd's; and
+// how many numbers the latter transforms. Channels count as filled up to whole vectors.
+typedef struct daub_conv_work {
+    double direct, winograd, transformed; // winograd and transformed are 0 where it does not fit
+} daub_conv_work;
+
+daub_conv_work daub_conv_work_of(const daub_conv_shape *s, daub_conv_direction direction);
+
 // What the choice goes by, for the whole process: the table in choice.c; or, for exact results and
 // to compare, direct kernels wherever there is a choice; or Winograd's wherever they fit.
 typedef enum daub_conv_policy {

@@ -10,40 +10,6 @@
 
 static const char in_hwio[] = "kernel height, kernel width, channels / groups, filters";
 
-// Options and the sizes that follow from them; c, o, size and kernel are set.
-static daub_status complete(const char *name, daub_conv_shape *s,
-                            const daub_conv_options *options) {
-    s->groups = options->groups;
-    if (s->groups < 1 || s->c % s->groups || s->o % s->groups)
-        return daub_fail(DAUB_INVALID,
-                         "%s: %lld groups do not divide %lld channels and %lld filters", name,
-                         (long long)s->groups, (long long)s->c, (long long)s->o);
-    s->cg = s->c / s->groups;
-    s->og = s->o / s->groups;
-    for (int axis = 0; axis < 2; axis++) {
-        int64_t stride = options->stride[axis], padding = options->padding[axis];
-        if (stride < 1 || stride > DAUB_CONV_LIMIT || padding < 0 || padding > DAUB_CONV_LIMIT)
-            return daub_fail(DAUB_INVALID,
-                             "%s: stride %lld, padding %lld (stride >= 1, padding >= 0 expected)",
-                             name, (long long)stride, (long long)padding);
-        if (s->size[axis] > DAUB_CONV_LIMIT || s->kernel[axis] > DAUB_CONV_LIMIT)
-            return daub_fail(DAUB_INVALID, "%s: sizes beyond %lld are not supported", name,
-                             (long long)DAUB_CONV_LIMIT);
-        s->stride[axis] = stride;
-        s->padding[axis] = padding;
-        int64_t room = s->size[axis] + 2 * padding - s->kernel[axis];
-        if (room < 0)
-            return daub_fail(DAUB_INVALID,
-                             "%s: a kernel of %lldx%lld does not fit into %lldx%lld with padding "
-                             "%lldx%lld",
-                             name, (long long)s->kernel[0], (long long)s->kernel[1],
-                             (long long)s->size[0], (long long)s->size[1],
-                             (long long)options->padding[0], (long long)options->padding[1]);
-        s->out[axis] = room / stride + 1;
-    }
-    return DAUB_OK;
-}
-
 // A kernel as large as the picture is a product of matrices: one pixel with all its channels.
 static daub_conv_shape flattened(const daub_conv_shape *s) {
     bool whole = s->groups == 1 && !s->padding[0] && !s->padding[1] && s->kernel[0] == s->size[0] &&
@@ -117,7 +83,7 @@ daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *we
                          .o = weight->shape[3],
                          .size = {x->shape[1], x->shape[2]},
                          .kernel = {weight->shape[0], weight->shape[1]}};
-    status = complete(name, &s, o);
+    status = daub_conv_complete(name, &s, o);
     if (status != DAUB_OK) return status;
     if (s.cg != weight->shape[2])
         return daub_fail(DAUB_INVALID,
@@ -161,7 +127,7 @@ daub_status daub_conv2d_input_grad(daub_array *dx, const daub_array *dy, const d
                          .o = weight->shape[3],
                          .size = {height, width},
                          .kernel = {weight->shape[0], weight->shape[1]}};
-    status = complete(name, &s, o);
+    status = daub_conv_complete(name, &s, o);
     if (status == DAUB_OK) status = check_out(name, &s, dy);
     if (status != DAUB_OK) return status;
     if (dy->shape[3] != s.o)
@@ -196,7 +162,7 @@ daub_status daub_conv2d_weight_grad(daub_array *dw, const daub_array *x, const d
                          .o = dy->shape[3],
                          .size = {x->shape[1], x->shape[2]},
                          .kernel = {kh, kw}};
-    status = complete(name, &s, o);
+    status = daub_conv_complete(name, &s, o);
     if (status == DAUB_OK) status = check_out(name, &s, dy);
     if (status != DAUB_OK) return status;
     daub_array result;

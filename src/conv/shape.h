@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "conv/conv.h"
 
 // Index 0 is rows, 1 columns. x (n, size[0], size[1], c), weight (kernel[0], kernel[1], cg, o),
 // y (n, out[0], out[1], o); all sizes of x, weight and y are at least 1.
@@ -17,6 +18,11 @@ typedef struct daub_conv_shape {
     // outer.c only move them, and take the kernels for them.
     bool pairs;
 } daub_conv_shape;
+
+// Completes a shape whose n, c, o, size and kernel are set (each at least 1) by the options and what
+// follows from them. DAUB_INVALID, said of function `name`, when they do not fit.
+daub_status daub_conv_complete(const char *name, daub_conv_shape *s,
+                               const daub_conv_options *options);
 
 // Plain loops, correct for everything: the f64 path, and f32 where the groups are too thin for the
 // matrix kernels. `bias` may be NULL.

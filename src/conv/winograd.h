@@ -13,8 +13,8 @@
 // Whether a convolution is of a kind these functions compute.
 bool daub_conv_winograd_fits(const daub_conv_shape *s);
 
-// Products it multiplies, in place of n * out * kernel * c * o: for the choice of algorithm.
-double daub_conv_winograd_products(const daub_conv_shape *s);
+// Squares of transformed numbers that one channel of x, or of y, takes: for the choice of algorithm.
+double daub_conv_winograd_squares(const daub_conv_shape *s, int *numbers);
 
 // Results are written, never read; `bias` may be NULL.
 daub_status daub_conv_winograd_forward(const daub_conv_shape *s, const float *x, const float *w,

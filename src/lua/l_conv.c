@@ -6,6 +6,7 @@
 #include "conv/conv.h"
 #include "conv/peak.h"
 #include "conv/pooling.h"
+#include "conv/shape.h"
 #include "lua/lx.h"
 #include "lua/modules.h"
 
@@ -221,6 +222,31 @@ static int conv_precision(lua_State *L) {
     return 1;
 }
 
+// work(direction, {n, h, w, c, kernel, o}, options)
+static int conv_work(lua_State *L) {
+    static const char *const names[] = {[DAUB_CONV_FORWARD] = "forward",
+                                        [DAUB_CONV_INPUT_GRAD] = "input_grad",
+                                        [DAUB_CONV_WEIGHT_GRAD] = "weight_grad",
+                                        NULL};
+    daub_conv_direction direction = (daub_conv_direction)luaL_checkoption(L, 1, NULL, names);
+    int64_t v[6] = {0};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    int count = lx_check_integers(L, 2, v, 6);
+    for (int i = 0; i < 6; i++)
+        if (count != 6 || v[i] < 1)
+            return luaL_error(L, "work: {n, h, w, c, kernel, o} expected, each at least 1");
+    daub_conv_options o = check_conv_options(L, 3);
+    daub_conv_shape s = {
+        .n = v[0], .c = v[3], .o = v[5], .size = {v[1], v[2]}, .kernel = {v[4], v[4]}};
+    lx_check(L, daub_conv_complete("work", &s, &o));
+    daub_conv_work work = daub_conv_work_of(&s, direction);
+    lua_pushnumber(L, work.direct);
+    lua_pushnumber(L, work.winograd);
+    lua_pushnumber(L, work.transformed);
+    lua_pushboolean(L, daub_conv_choose(&s, direction) == DAUB_CONV_WINOGRAD);
+    return 4;
+}
+
 static const luaL_Reg functions[] = {
     {"conv2d", conv_conv2d},
     {"conv2d_input_grad", conv_conv2d_input_grad},
@@ -237,6 +263,7 @@ static const luaL_Reg functions[] = {
     {"upsample_bilinear", conv_bilinear},
     {"upsample_bilinear_grad", conv_bilinear_grad},
     {"algorithm", conv_algorithm},
+    {"work", conv_work},
     {"precision", conv_precision},
     {"peak", conv_peak},
     {NULL, NULL},

@@ -116,6 +116,17 @@ function M.algorithm(name) end
 ---@return string
 function M.precision(name) end
 
+---What the choice of algorithm goes by: multiply-adds of the direct convolution, those of Winograd's and the
+---numbers it transforms (0 where it does not fit), and whether it is chosen.
+---@param direction "forward"|"input_grad"|"weight_grad"
+---@param shape integer[] {N, H, W, C, kernel, O}
+---@param o daub.core.ConvOptions?
+---@return number direct
+---@return number winograd
+---@return number transformed
+---@return boolean chosen
+function M.work(direction, shape, o) end
+
 ---Multiply-adds in registers on all threads, to be timed by the caller: some dozens in each round of each
 ---of eight jobs per thread (10^5 rounds take some milliseconds).
 ---@param rounds integer
