@@ -73,6 +73,22 @@ describe("bench", function()
     assert.is_true(layer.exact and layer.gflops > 0)
   end)
 
+  it("does a step in PyTorch by turns with ours, where there is one #slow", function()
+    local row = rows("pytorch.mlp")["pytorch.eager.mlp.step"]
+    if not row then return pending("python3 has no PyTorch") end
+    assert.is_true(row.seconds > 0 and row.ratio > 0)
+    assert.is_string(row.pytorch)
+  end)
+
+  it("tables growth #slow", function()
+    local seen = rows("--growth")
+    for _, name in ipairs { "batch.8", "batch.128", "size.32", "size.256", "threads.2" } do
+      assert.is_true(seen["growth." .. name].seconds_per_image > 0)
+    end
+    assert.equal(4, seen["growth.size.64"].linear)
+    assert.is_nil(seen["growth.size.32"].growth)
+  end)
+
   it("lists what there is", function()
     local body, code = bench("--list")
     assert.equal(0, code)

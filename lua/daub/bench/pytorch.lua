@@ -139,8 +139,8 @@ local function compare(ours, theirs)
 end
 
 local function words(r)
-  return ("daub takes %.3f of it (best), %.3f median (%.3f to %.3f)"):format(r.best, r.median,
-    r.low, r.high)
+  return ("daub takes %.3f of it (best), %.3f median (%.3f to %.3f), %.3f of its processor time")
+    :format(r.best, r.median, r.low, r.high, r.cpu)
 end
 
 -- Rows of all that were timed by turns, theirs with ratios; last, theirs that is fastest in f32.
@@ -162,7 +162,8 @@ local function show(session, step, seen, names, row)
   session.report:say(("    PyTorch %s at its best in f32 is %s: %s, %.2f times as fast"):format(
     row.version, fastest.name, words(fastest.ratio), 1 / fastest.ratio.best))
   session:event { name = "pytorch.best." .. step, configuration = fastest.name,
-    seconds = fastest.times.best, ratio = fastest.ratio.best, ratio_median = fastest.ratio.median }
+    seconds = fastest.times.best, ratio = fastest.ratio.best,
+    ratio_median = fastest.ratio.median, ratio_cpu = fastest.ratio.cpu }
 end
 
 -- Times `ours` and PyTorch's configurations `names` of a step by turns, `together` at once.
