@@ -51,11 +51,15 @@ static inline float fast_exp(float x) {
     return p * two_to(half) * two_to(n - half); // two steps reach denormals and infinity
 }
 
-static inline float fast_expm1(float x) {
-    float r, c = x > 88.0f ? 88.0f : x < -30.0f ? -30.0f : x;
-    float s = two_to(reduce_exp(c, &r));
+// |x| <= 88
+static inline float moderate_expm1(float x) {
+    float r, s = two_to(reduce_exp(x, &r));
     float p = r * r * exp_tail(r) + r;
-    float y = s * p + (s - 1.0f);
+    return s * p + (s - 1.0f);
+}
+
+static inline float fast_expm1(float x) {
+    float y = moderate_expm1(x > 88.0f ? 88.0f : x < -30.0f ? -30.0f : x);
     return x > 88.0f ? fast_exp(x) : y;
 }
 
@@ -90,7 +94,7 @@ static inline float fast_log1p(float x) {
 
 static inline float fast_tanh(float x) {
     float a = fabsf(x);
-    float e = fast_expm1(a > 10.0f ? 20.0f : 2.0f * a);
+    float e = moderate_expm1(a > 10.0f ? 20.0f : 2.0f * a);
     return copysignf(e / (e + 2.0f), x);
 }
 
