@@ -107,6 +107,10 @@ daub_status daub_conv_rows_input_grad(const daub_conv_shape *s, const float *dy,
 bool daub_conv_planes_fit(const daub_conv_shape *s, const daub_conv_grid *g);
 daub_status daub_conv_planes(const daub_conv_shape *s, const daub_conv_grid *grid,
                              const float *source, const float *w, const float *bias, float *target);
+// The weight gradient of small weights (shares.c).
+bool daub_conv_shares_fit(const daub_conv_shape *s);
+daub_status daub_conv_shares_weight_grad(const daub_conv_shape *s, const float *x, const float *dy,
+                                         float *dw);
 daub_status daub_conv_outer_weight_grad(const daub_conv_shape *s, const float *x, const float *dy,
                                         float *dw);
 

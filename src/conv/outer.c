@@ -262,6 +262,7 @@ static daub_status run_chunk(plan *p, int64_t index) {
 
 daub_status daub_conv_outer_weight_grad(const daub_conv_shape *s, const float *x, const float *dy,
                                         float *dw) {
+    if (daub_conv_shares_fit(s)) return daub_conv_shares_weight_grad(s, x, dy, dw);
     plan p = {.s = s,
               .grid = daub_conv_grid_forward(s),
               .kernels = daub_conv_kernels_for(s),

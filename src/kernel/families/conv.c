@@ -160,11 +160,11 @@ INLINE void outer_tile(const int m, const int nv, const daub_conv_outer *job, in
     vector sum[OUTER][2];
     UNROLL for (int i = 0; i < m; i++) sum[i][0] = sum[i][1] = (vector){0};
     const float *b = panel.rows + column;
-    const int64_t width = panel.width, step = job->a_step;
+    const int64_t step = job->a_step, width = job->b_step ? job->b_step : panel.width;
     for (int64_t i = 0; i < job->run_count; i++) {
         const float *a = job->a + job->runs[i].offset + first;
         for (int64_t k = job->runs[i].count; k > 0; k--) {
-            const vector b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
+            const vector b0 = load_loose(b), b1 = nv > 1 ? load_loose(b + LANES) : b0;
             UNROLL for (int r = 0; r < m; r++) {
                 const vector v = spread(a[r]);
                 sum[r][0] = multiply_add(sum[r][0], v, b0);

@@ -38,14 +38,14 @@ typedef struct daub_conv_outer {
     const daub_conv_run *runs; // pixels, taken up in the order of the panel's rows
     int64_t run_count;
     int64_t a_step;
-    int64_t
-        m; // rows of the result, 1 … DAUB_CONV_OUTER_ROWS; a is read up to the next multiple of 4
+    int64_t m;      // rows of the result; a is read up to the next multiple of 4
+    int64_t b_step; // from one row of the panel to the next, which may then lie anywhere; 0: width
     float *c;       // (m, width), rows c_step apart
     int64_t c_step; // in elements
     int add;        // add to c; otherwise c is overwritten
 } daub_conv_outer;
 
-enum { DAUB_CONV_OUTER_ROWS = 12 };
+enum { DAUB_CONV_OUTER_ROWS = 12 }; // of the largest tile
 
 // c (m, width) = start + b' (m, k) a (k, width), where a's rows ("strips") may overlap in memory.
 typedef struct daub_conv_strips {
