@@ -83,7 +83,7 @@ daub_array *lx_check_array(lua_State *L, int index) {
 // The collector sees only the small userdata, so it is told when to collect everything: when the
 // bytes behind them have grown by so much, or, at a good time, when so much was made since. A large
 // Lua heap takes longer to go through and must be worth it.
-static const int64_t worth = (int64_t)32 << 20;
+static const int64_t worth = (int64_t)16 << 20;
 static int64_t left, made; // bytes in use after the last collection; made since then
 
 static void collect(lua_State *L) {
