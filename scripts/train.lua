@@ -85,21 +85,23 @@ while session:continues() do
   local real, fake = session:batch(), G(session:noise())
 
   -- The critic learns to tell real from painted.
-  local d_loss = loss.critic(D(change(real, step, 1)), D(change(fake:detach(), step, 2)))
-  adam_d:zero_grad()
-  d_loss:backward()
+  local on_real = loss.real(D(change(real, step, 1)))
+  on_real:backward()
+  local on_fake = loss.fake(D(change(fake:detach(), step, 2)))
+  on_fake:backward()
   adam_d:step()
+  adam_d:zero_grad()
 
   -- The generator learns to paint what the critic takes for real.
   D:requires_grad_(false)
   local g_loss = loss.generator(D(change(fake, step, 3)))
-  adam_g:zero_grad()
   g_loss:backward()
   adam_g:step()
+  adam_g:zero_grad()
   D:requires_grad_(true)
 
   average:update(step, s.batch)
-  session:stepped { critic = d_loss, generator = g_loss }
+  session:stepped { critic = on_real + on_fake, generator = g_loss }
 end
 session:finish()
 

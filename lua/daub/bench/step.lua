@@ -58,20 +58,22 @@ function Step:__call()
   local step = self.number
   local real, fake = self.batches(), G(tensor.randn { self.settings.batch, self.settings.latent })
 
-  local d_loss = loss.critic(D(change(real, step, 1)), D(change(fake:detach(), step, 2)))
-  self.adam_d:zero_grad()
-  d_loss:backward()
+  local on_real = loss.real(D(change(real, step, 1)))
+  on_real:backward()
+  local on_fake = loss.fake(D(change(fake:detach(), step, 2)))
+  on_fake:backward()
   self.adam_d:step()
+  self.adam_d:zero_grad()
 
   D:requires_grad_(false)
   local g_loss = loss.generator(D(change(fake, step, 3)))
-  self.adam_g:zero_grad()
   g_loss:backward()
   self.adam_g:step()
+  self.adam_g:zero_grad()
   D:requires_grad_(true)
 
   if self.average then self.average:update(step, self.settings.batch) end
-  return d_loss:item(), g_loss:item()
+  return on_real:item() + on_fake:item(), g_loss:item()
 end
 
 return Step
