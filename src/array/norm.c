@@ -261,8 +261,8 @@ daub_status daub_array_normalise(daub_array *y, const daub_array *x, const daub_
 // --------------------------------------------------------------------------------------
 
 static void grad_sums_pass(const rows *r, int64_t offset, int64_t count, int64_t n, double *sums) {
-    daub_kernels_get()->norm->grad_sums[r->type](sums, sums + r->wide, r->g + offset,
-                                                 r->x + offset, &r->kernel, count, n);
+    daub_kernels_get()->norm->grad_sums[r->type](sums, sums + r->wide, r->g + offset, r->x + offset,
+                                                 &r->kernel, count, n);
 }
 
 static void grad_apply_pass(const rows *r, int64_t offset, int64_t count, int64_t n, double *sums) {

@@ -6,8 +6,8 @@
 #include "array/array.h"
 #include "kernel/families/optim.h"
 
-// Parameters of an optimiser with what belongs to them: `count` arrays in each list, entry by entry of
-// one dtype and shape. A list that an option does not need is NULL.
+// Parameters of an optimiser with what belongs to them: `count` arrays in each list, entry by entry
+// of one dtype and shape. A list that an option does not need is NULL.
 enum { DAUB_STEP_LISTS = 5 };
 typedef struct daub_step_lists {
     int count;

@@ -12,9 +12,9 @@ enum { MOST = 128, JOB = 32768 }; // elements of a group; of a job, about
 
 // `near` is the operand in which the group is contiguous, `far` the other one.
 typedef struct group {
-    int64_t size, tile, tiles;       // elements; of those taken at a time
-    int64_t near_tile, far_tile;     // bytes from one tile to the next
-    int64_t far[MOST];               // where element i of a tile is in `far`, in bytes
+    int64_t size, tile, tiles;   // elements; of those taken at a time
+    int64_t near_tile, far_tile; // bytes from one tile to the next
+    int64_t far[MOST];           // where element i of a tile is in `far`, in bytes
     unsigned dims;
 } group;
 
@@ -102,8 +102,7 @@ static void matrix(const transposition *t, char *to, const char *from, int64_t n
     int64_t i = 0;
     for (; i + 4 <= na; i += 4) {
         int64_t j = 0;
-        for (; j + 4 <= nb; j += 4)
-            four_by_four(to + 4 * j, to_a + i, from + 4 * i, from_b + j);
+        for (; j + 4 <= nb; j += 4) four_by_four(to + 4 * j, to_a + i, from + 4 * i, from_b + j);
         one_by_one(to + 4 * j, to_a + i, from + 4 * i, from_b + j, 4, nb - j);
     }
     one_by_one(to, to_a + i, from + 4 * i, from_b, na - i, nb);

@@ -256,8 +256,7 @@ daub_status daub_upsample_nearest(daub_array *y, const daub_array *x, int64_t oh
     set_size(p.out, x->shape[1], x->shape[2]);
     status = nearest_windows(name, &p);
     if (status != DAUB_OK) return status;
-    return produce(y, x->dtype, &p, p.size, FOR_DTYPE(x->dtype, average_grad_row),
-                   p.n * p.size[0]);
+    return produce(y, x->dtype, &p, p.size, FOR_DTYPE(x->dtype, average_grad_row), p.n * p.size[0]);
 }
 
 daub_status daub_upsample_nearest_grad(daub_array *dx, const daub_array *dy, int64_t height,

@@ -62,8 +62,7 @@ static daub_status make_mixes(const char *name, resampling *r, bool corners, dau
             release_mixes(r);
             return DAUB_NO_MEMORY;
         }
-        for (int64_t i = 0; i < out; i++)
-            mixes[i] = bilinear_mix(i, size, out, corners, dtype);
+        for (int64_t i = 0; i < out; i++) mixes[i] = bilinear_mix(i, size, out, corners, dtype);
     }
     return DAUB_OK;
 }

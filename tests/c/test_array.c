@@ -182,7 +182,8 @@ static void check_random(void) {
 
 // Every order of four dimensions of awkward sizes, copied and put together with another array.
 static void check_orders(daub_dtype dtype) {
-    static const int64_t sizes[][4] = {{3, 5, 6, 7}, {2, 2, 17, 24}, {1, 131, 2, 9}, {4, 3, 300, 4}};
+    static const int64_t sizes[][4] = {
+        {3, 5, 6, 7}, {2, 2, 17, 24}, {1, 131, 2, 9}, {4, 3, 300, 4}};
     daub_rng rng = daub_rng_seed(9);
     int wrong = 0;
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
@@ -194,8 +195,8 @@ static void check_orders(daub_dtype dtype) {
             if ((1 << order[0] | 1 << order[1] | 1 << order[2] | 1 << order[3]) != 15) continue;
             CHECK_STATUS(DAUB_OK, daub_array_permute(&turned, &x, 4, order));
             CHECK_STATUS(DAUB_OK, daub_array_clone(&copy, &turned));
-            CHECK_STATUS(DAUB_OK, daub_array_concat(
-                                      &joined, (const daub_array *[]){&turned, &copy}, 2, 3));
+            CHECK_STATUS(DAUB_OK,
+                         daub_array_concat(&joined, (const daub_array *[]){&turned, &copy}, 2, 3));
             int64_t at[4], last = copy.shape[3];
             for (int64_t i = 0, n = daub_array_numel(&x); i < n; i++) {
                 int64_t left = i, from = 0;

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "kernel/families/fetch.h"
 #include "kernel/kernel.h"
 
 // Eight rows are added up before f64 takes over.
@@ -27,6 +28,7 @@ enum { ROWS = 8 };
         const T *x = px, *shift = pshift;                                                          \
         int64_t r = 0;                                                                             \
         for (; r + ROWS <= rows; r += ROWS, x += ROWS * n) {                                       \
+            fetch(x, ROWS * n * (int64_t)sizeof(T));                                               \
             EACH(n) {                                                                              \
                 T d[ROWS], s[ROWS];                                                                \
                 for (int k = 0; k < ROWS; k++) d[k] = x[j + k * n] - shift[j];                     \
@@ -73,6 +75,8 @@ enum { ROWS = 8 };
         const T slope = (T)c->slope;                                                               \
         int64_t r = 0;                                                                             \
         for (; r + ROWS <= rows; r += ROWS, g += ROWS * n, x += ROWS * n) {                        \
+            fetch(g, ROWS * n * (int64_t)sizeof(T));                                               \
+            fetch(x, ROWS * n * (int64_t)sizeof(T));                                               \
             EACH(n) {                                                                              \
                 T v[ROWS], p[ROWS];                                                                \
                 for (int k = 0; k < ROWS; k++) {                                                   \

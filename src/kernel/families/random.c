@@ -45,8 +45,9 @@ static inline void turn(float radius, float u, float *x, float *y) {
     int32_t quarter = (int32_t)(4 * u + 0.5f);
     float a = (4 * u - (float)quarter) * 1.57079632679f, z = a * a;
     float s = ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * a + a;
-    float c = ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) *
-                  z * z - 0.5f * z + 1;
+    float c =
+        ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z -
+        0.5f * z + 1;
     float along = quarter & 1 ? s : c, across = quarter & 1 ? c : s;
     *x = radius * ((quarter + 1) & 2 ? -along : along);
     *y = radius * (quarter & 2 ? -across : across);

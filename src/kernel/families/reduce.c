@@ -1,5 +1,6 @@
 #include "kernel/families/reduce.h"
 
+#include "kernel/families/fetch.h"
 #include "kernel/kernel.h"
 
 typedef float f32;
@@ -55,6 +56,7 @@ static inline i64 both_i64(i64 x, i64 y) {
         int64_t r = 0;                                                                             \
         for (; r + 8 <= rows; r += 8, p += 8 * stride) {                                           \
             const T *q = p + 4 * stride;                                                           \
+            if (stride == n) fetch(p, 8 * n * (int64_t)sizeof(T));                                 \
             _Pragma("GCC ivdep") for (int64_t j = 0; j < n; j++) {                                 \
                 W a = op##_##W(value(W, p[j]), value(W, p[j + stride]));                           \
                 W b = op##_##W(value(W, p[j + 2 * stride]), value(W, p[j + 3 * stride]));          \
