@@ -1,5 +1,5 @@
 // The floating-point peak of this machine, as the kernels' instruction set and the thread pool
-// reach it.
+// reach it with products of the precision that is set (choice.h).
 #ifndef DAUB_CONV_PEAK_H
 #define DAUB_CONV_PEAK_H
 

@@ -127,8 +127,8 @@ function M.precision(name) end
 ---@return boolean chosen
 function M.work(direction, shape, o) end
 
----Multiply-adds in registers on all threads, to be timed by the caller: some dozens in each round of each
----of eight jobs per thread (10^5 rounds take some milliseconds).
+---Multiply-adds of the precision set, in registers on all threads, to be timed by the caller: some dozens in
+---each round of each of eight jobs per thread (10^5 rounds take some milliseconds).
 ---@param rounds integer
 ---@return number operations how many floating-point operations were done
 function M.peak(rounds) end
