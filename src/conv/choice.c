@@ -69,19 +69,19 @@ static const struct {
     [DAUB_CONV_WEIGHT_GRAD] = {1, 19},
 };
 
-static bool winograd_pays(const daub_conv_shape *s, daub_conv_direction direction) {
+// What a multiply-add of bf16 takes, the rounding included.
+static const double bf16_product = 0.54;
+
+// Whether Winograd's way takes less than the direct one at `product` for a multiply-add.
+static bool winograd_pays(const daub_conv_shape *s, daub_conv_direction direction, double product) {
     daub_conv_work work = daub_conv_work_of(s, direction);
     return costs[direction].product * work.winograd + costs[direction].number * work.transformed <
-           work.direct;
+           product * work.direct;
 }
 
-// Twice as many products a second are more than Winograd's filtering saves, but for 3x3 kernels
-// with many channels. What is summed over must give pairs, and results fill vectors (where a stride
-// cuts them into phases, together).
-static bool bf16_pays(const daub_conv_shape *s, daub_conv_direction direction, bool winograd) {
-    int64_t least = s->c < s->o ? s->c : s->o;
-    int64_t many = direction == DAUB_CONV_WEIGHT_GRAD ? 96 : 160;
-    if (winograd && s->stride[0] == 1 && least >= many) return false;
+// Whether products of bf16 are faster than those of f32: what is summed over must give pairs, and
+// results fill vectors (where a stride cuts them into phases, together).
+static bool bf16_pays(const daub_conv_shape *s, daub_conv_direction direction) {
     switch (direction) {
     case DAUB_CONV_FORWARD:
         return s->c > 1 && s->o > 3;
@@ -95,11 +95,10 @@ static bool bf16_pays(const daub_conv_shape *s, daub_conv_direction direction, b
 daub_conv_algorithm daub_conv_choose(const daub_conv_shape *s, daub_conv_direction direction) {
     if (thin(s)) return DAUB_CONV_PLAIN;
     daub_conv_policy p = daub_conv_get_policy();
-    bool bf16 = daub_conv_get_precision() == DAUB_PRECISION_BF16 && s->groups == 1;
-    if (p == DAUB_CONV_ALL_DIRECT) return bf16 ? DAUB_CONV_BF16 : DAUB_CONV_DIRECT;
-    bool winograd =
-        daub_conv_winograd_fits(s) && (p == DAUB_CONV_ALL_WINOGRAD || winograd_pays(s, direction));
-    if (winograd && p == DAUB_CONV_ALL_WINOGRAD) return DAUB_CONV_WINOGRAD;
-    if (bf16 && bf16_pays(s, direction, winograd)) return DAUB_CONV_BF16;
-    return winograd ? DAUB_CONV_WINOGRAD : DAUB_CONV_DIRECT;
+    bool bf16 = daub_conv_get_precision() == DAUB_PRECISION_BF16 && s->groups == 1 &&
+                (p == DAUB_CONV_ALL_DIRECT || bf16_pays(s, direction));
+    if (p != DAUB_CONV_ALL_DIRECT && daub_conv_winograd_fits(s) &&
+        (p == DAUB_CONV_ALL_WINOGRAD || winograd_pays(s, direction, bf16 ? bf16_product : 1)))
+        return DAUB_CONV_WINOGRAD;
+    return bf16 ? DAUB_CONV_BF16 : DAUB_CONV_DIRECT;
 }

@@ -166,7 +166,7 @@ describe("the precision of products", function()
       assert.equal("bf16", daub.precision "bf16")
       local rounded = all()
       for i, largest in ipairs { 1e3, 1e5, 1e6 } do
-        assert.not_same(before[i], rounded[i])
+        if direct then assert.not_same(before[i], rounded[i]) end
         assert_close(before[i], rounded[i], largest * 2 ^ -7)
       end
       daub.precision "f32"
