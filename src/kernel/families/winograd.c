@@ -18,7 +18,7 @@ enum { LANES = 8 };
 #else
 enum { LANES = 4 };
 #endif
-enum { BLOCK = DAUB_WINOGRAD_BLOCK, TILE = DAUB_WINOGRAD_TILE, MOST = 6 };
+enum { BLOCK = DAUB_WINOGRAD_BLOCK, TILE = DAUB_WINOGRAD_TILE, MOST = 6, AHEAD = 8, LINE = 16 };
 
 typedef float vector __attribute__((vector_size(LANES * 4)));
 typedef float loose __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -226,12 +226,26 @@ INLINE void square(const int in, const int out, const matrix m, const kind reads
         store_square(out, overlap, job, false, to, channels, b);
 }
 
+INLINE void fetch(const int side, const daub_winograd_place *p, const float *from,
+                  int64_t channels) {
+    UNROLL for (int i = 0; i < side; i++)
+        UNROLL for (int j = 0; j < side; j++) for (int64_t c = 0; c < channels; c += LINE)
+            __builtin_prefetch(from + i * p->row + j * p->column + c);
+}
+
 INLINE void run(const int in, const int out, const matrix m, const kind reads, const kind writes,
                 const int overlap, const daub_winograd_job *job) {
     const bool biased = out == TILE && writes == PICTURE;
     for (int64_t i = 0; i < job->count; i++) {
         const float *from = job->from + i * job->source.step;
         float *to = job->to + i * job->target.step;
+        // Weights of one panel lie a row of all filters apart.
+        if (i + AHEAD < job->count) {
+            if (reads == PICTURE)
+                fetch(in, &job->source, from + AHEAD * job->source.step, job->channels);
+            else
+                fetch(out, &job->target, to + AHEAD * job->target.step, job->channels);
+        }
         for (int64_t c = 0; c < job->channels; c += LANES)
             square(in, out, m, reads, writes, overlap, job,
                    from + c / BLOCK * job->source.block + c % BLOCK,
