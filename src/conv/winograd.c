@@ -23,6 +23,7 @@ enum {
     BLOCK = DAUB_WINOGRAD_BLOCK,
     CHUNK = 128,      // tiles of a chunk, at most; half of it where weights are transformed once
     SEGMENT = 16,     // tiles that one job transforms
+    MOST_TAPS = 3,    // along each axis of a phase
     SLICE = 4,        // blocks of rows whose weights are transformed at once
     JOBS = 8,         // wanted in a round
     SLOTS = 8,        // chunks whose weight gradients are summed apart, at most
@@ -35,11 +36,11 @@ enum {
     GRAD_POSITION = BLOCK * BLOCK + BLOCK,
 };
 
-// Weights as the products take them: rows k, columns side by side.
+// Weights as the products take them: rows k meet columns n, of which one is 1 float from the next.
 typedef struct weights {
     const float *at;     // tap (0, 0)
     int64_t row, column; // from one tap to the next
-    int64_t k;           // from one row to the next
+    int64_t k, n;        // from one row, and one column, to the next
 } weights;
 
 typedef struct plan {
@@ -289,7 +290,7 @@ static int64_t rows_of(const product *m, int64_t b, const float **from) {
     const plan *p = m->p;
     int64_t blocks = blocks_of(m->channels), phase = m->phase + b / blocks, c = b % blocks * BLOCK;
     *from = p->w.at + phase / p->stride * p->w.row + phase % p->stride * p->w.column + c * p->w.k +
-            m->columns.first;
+            m->columns.first * p->w.n;
     return m->channels - c < BLOCK ? m->channels - c : BLOCK;
 }
 
@@ -300,14 +301,35 @@ static int64_t slice_at(const product *m, int64_t i, int64_t *end) {
     return first;
 }
 
+// The taps of one block, a square of them every `stride` rows and columns.
+static daub_winograd_place taps_place(const plan *p) {
+    const int taps = (int)(p->side - TILE + 1);
+    return (daub_winograd_place){.row = p->stride * p->w.row,
+                                 .column = p->stride * p->w.column,
+                                 .block = BLOCK,
+                                 .step = p->w.k,
+                                 .end = {taps, taps}};
+}
+
+// Copies the taps of a block whose rows lie side by side, so that its columns do, to `to`:
+// [tap][k][n].
+static daub_winograd_place turn_taps(const product *m, const float *from, int64_t rows, float *to) {
+    daub_winograd_place taps = taps_place(m->p);
+    for (int i = 0; i < taps.end[0]; i++)
+        for (int j = 0; j < taps.end[1]; j++)
+            m->p->kernels->transpose(to + (i * taps.end[1] + j) * BLOCK * BLOCK, BLOCK,
+                                     from + i * taps.row + j * taps.column, m->p->w.n,
+                                     m->columns.valid, rows);
+    taps.row = taps.end[1] * BLOCK * BLOCK;
+    taps.column = BLOCK * BLOCK;
+    taps.step = BLOCK;
+    return taps;
+}
+
 static void transform_slice(const product *m, int64_t slice, float *to) {
     const plan *p = m->p;
-    const int side = (int)(p->side - TILE + 1);
-    daub_winograd_job job = {.source = {.row = p->stride * p->w.row,
-                                        .column = p->stride * p->w.column,
-                                        .block = BLOCK,
-                                        .step = p->w.k,
-                                        .end = {side, side}},
+    _Alignas(64) float turned[MOST_TAPS * MOST_TAPS * BLOCK * BLOCK];
+    daub_winograd_job job = {.source = taps_place(p),
                              .target = buffer_place(p, WEIGHT_POSITION),
                              .to = to,
                              .channels = m->columns.valid};
@@ -315,6 +337,10 @@ static void transform_slice(const product *m, int64_t slice, float *to) {
     int64_t end, b = slice_at(m, slice, &end);
     for (; b < end; b++, job.to += job.count * job.target.step) {
         job.count = rows_of(m, b, &job.from);
+        if (p->w.n != 1) {
+            job.source = turn_taps(m, job.from, job.count, turned);
+            job.from = turned;
+        }
         p->transforms->weight(&job);
     }
 }
@@ -559,32 +585,7 @@ static daub_status forward(const daub_conv_shape *s, const float *x, weights w, 
 daub_status daub_conv_winograd_forward(const daub_conv_shape *s, const float *x, const float *w,
                                        const float *bias, float *y) {
     int64_t tap = s->c * s->o;
-    return forward(s, x, (weights){w, s->kernel[1] * tap, tap, s->o}, bias, y);
-}
-
-// Job: 16 filters of one tap, transposed.
-typedef struct turning {
-    const daub_conv_shape *s;
-    const float *from;
-    float *to;
-} turning;
-
-static void turn(void *context, int64_t index, int worker) {
-    (void)worker;
-    const turning *k = context;
-    enum { FILTERS = 16 };
-    int64_t c = k->s->c, o = k->s->o, parts = daub_ceil_div(o, FILTERS);
-    int64_t tap = index / parts * c * o, first = index % parts * FILTERS;
-    daub_kernels_get()->winograd->transpose(k->to + tap + first * c, c, k->from + tap + first, o, c,
-                                            o - first < FILTERS ? o - first : FILTERS);
-}
-
-// The weights (kh, kw, o, c) of an input gradient; NULL when there is no memory left.
-static float *turned(const daub_conv_shape *s, const float *w, daub_status *status) {
-    int64_t taps = s->kernel[0] * s->kernel[1];
-    turning k = {s, w, daub_alloc((size_t)(taps * s->c * s->o) * sizeof(float))};
-    *status = k.to ? daub_pool_run(turn, &k, taps * daub_ceil_div(s->o, 16)) : DAUB_NO_MEMORY;
-    return k.to;
+    return forward(s, x, (weights){w, s->kernel[1] * tap, tap, s->o, 1}, bias, y);
 }
 
 // With stride 1, dx is the convolution of dy with the weights turned round.
@@ -599,7 +600,8 @@ static daub_status input_grad_1(const daub_conv_shape *s, const float *dy, const
         back.out[i] = s->size[i];
         back.padding[i] = s->kernel[i] - 1 - s->padding[i];
     }
-    return forward(&back, dy, (weights){w + last * tap, -s->kernel[1] * tap, -tap, s->c}, NULL, dx);
+    weights turned = {w + last * tap, -s->kernel[1] * tap, -tap, 1, s->o};
+    return forward(&back, dy, turned, NULL, dx);
 }
 
 // Whether the tiles reach every pixel of x; those the convolution does not see may stand apart.
@@ -616,7 +618,7 @@ static daub_status input_grad_2(const daub_conv_shape *s, const float *dy, const
     int64_t tap = s->c * s->o;
     plan p = make_plan(s);
     p.dy = dy, p.dx = dx;
-    p.w = (weights){w, s->kernel[1] * tap, tap, s->c};
+    p.w = (weights){w, s->kernel[1] * tap, tap, 1, s->o};
     p.unit = p.parts;
     int64_t panels = p.stride * p.stride * p.c_blocks;
     choose_rounds(&p, panels, p.unit * p.dy_floats);
@@ -633,12 +635,7 @@ static daub_status input_grad_2(const daub_conv_shape *s, const float *dy, const
 
 daub_status daub_conv_winograd_input_grad(const daub_conv_shape *s, const float *dy, const float *w,
                                           float *dx) {
-    daub_status status;
-    float *turned_w = turned(s, w, &status);
-    if (status == DAUB_OK)
-        status = (s->stride[0] == 1 ? input_grad_1 : input_grad_2)(s, dy, turned_w, dx);
-    daub_free(turned_w);
-    return status;
+    return (s->stride[0] == 1 ? input_grad_1 : input_grad_2)(s, dy, w, dx);
 }
 
 // dw is the sum of the slots, in order.
