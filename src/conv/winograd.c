@@ -312,14 +312,18 @@ static daub_winograd_place taps_place(const plan *p) {
 }
 
 // Copies the taps of a block whose rows lie side by side, so that its columns do, to `to`:
-// [tap][k][n].
+// [tap][k][n]. The next block's are fetched meanwhile.
 static daub_winograd_place turn_taps(const product *m, const float *from, int64_t rows, float *to) {
-    daub_winograd_place taps = taps_place(m->p);
-    for (int i = 0; i < taps.end[0]; i++)
-        for (int j = 0; j < taps.end[1]; j++)
-            m->p->kernels->transpose(to + (i * taps.end[1] + j) * BLOCK * BLOCK, BLOCK,
-                                     from + i * taps.row + j * taps.column, m->p->w.n,
-                                     m->columns.valid, rows);
+    const plan *p = m->p;
+    daub_winograd_place taps = taps_place(p);
+    for (int i = 0; i < taps.end[0] * taps.end[1]; i++) {
+        const float *tap = from + i / taps.end[1] * taps.row + i % taps.end[1] * taps.column;
+        for (int64_t n = 0; n < m->columns.valid; n++) {
+            __builtin_prefetch(tap + n * p->w.n + BLOCK);
+            __builtin_prefetch(tap + n * p->w.n + BLOCK + LINE);
+        }
+        p->kernels->transpose(to + i * BLOCK * BLOCK, BLOCK, tap, p->w.n, m->columns.valid, rows);
+    }
     taps.row = taps.end[1] * BLOCK * BLOCK;
     taps.column = BLOCK * BLOCK;
     taps.step = BLOCK;
