@@ -103,8 +103,7 @@ static daub_status run(step *s) {
         status = daub_fail(DAUB_NO_MEMORY, "memory: the system has no %zu bytes left",
                            (size_t)count * sizeof *s->gradients);
     if (status == DAUB_OK) status = prepare(s);
-    if (status == DAUB_OK)
-        status = daub_pool_run(job, s, (s->starts[count] + BLOCK - 1) / BLOCK);
+    if (status == DAUB_OK) status = daub_pool_run(job, s, (s->starts[count] + BLOCK - 1) / BLOCK);
     for (int i = 0; s->gradients && i < count; i++) daub_array_release(&s->gradients[i]);
     free(s->gradients);
     free(s->starts);

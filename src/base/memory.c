@@ -19,7 +19,7 @@ typedef struct header {
     size_t untouched;               // free: how many of them are no memory, as far as is known
     struct header *next, *previous; // in a list of free blocks
     struct header *left;            // large: the piece before it, NULL at the start of its region
-    void *map;                      // the mapping its region lies in; only in a region's first piece
+    void *map; // the mapping its region lies in; only in a region's first piece
     size_t mapped;
     bool large, free, last; // last: at the end of its region
 } header;
@@ -29,6 +29,7 @@ enum { HEADER = 64, STEPS = 8, MIN_SHIFT = 8, CLASSES = (48 - MIN_SHIFT) * STEPS
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE ((size_t)64 << 10)
 #define SPARE ((size_t)64 << 30) // of address space
+#define GIANT ((size_t)1 << 30)
 #define CACHE_FLOOR ((int64_t)256 << 20)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -37,8 +38,8 @@ static daub_memory_counters counters;
 
 _Static_assert(sizeof(header) <= HEADER, "a header fits its cache line");
 
-// Classes grow by eighths of a power of two: at most 12.5 % is lost to rounding. *rounded is the size
-// of the class whose blocks hold `bytes`.
+// Classes grow by eighths of a power of two: at most 12.5 % is lost to rounding. *rounded is the
+// size of the class whose blocks hold `bytes`.
 static int class_of(size_t bytes, size_t *rounded) {
     size_t base = (size_t)1 << MIN_SHIFT;
     int class = 0;
@@ -123,13 +124,20 @@ static void free_large(header *h) {
     put(h);
 }
 
+// Whether the system would give so much at all: address space alone promises no memory.
+static bool system_has(size_t size) {
+    if (size < GIANT) return true;
+    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return map != MAP_FAILED && !munmap(map, size);
+}
+
 // The free piece at the lowest address that holds `size`: what lives long gathers at one end.
 static header *find_large(int class, size_t size) {
     header *best = NULL;
     for (class --; class < CLASSES; class ++)
         for (header *h = cache[class]; h; h = h->next)
             if (h->size >= size && (!best || h < best)) best = h;
-    return best;
+    return best && best->untouched && !system_has(size) ? NULL : best;
 }
 
 // Training reuses what it cached; pictures of ever new sizes would only add to it.
@@ -162,6 +170,7 @@ static header *new_small(size_t size) {
 
 static header *from_system(size_t size) {
     if (size < LARGE) return new_small(size);
+    if (!system_has(size)) return NULL;
     header *h = new_region(size, SPARE);
     return h ? h : new_region(size, 0);
 }

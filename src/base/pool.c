@@ -9,8 +9,8 @@
 #include "base/cpu.h"
 #include "base/interrupt.h"
 
-// Workers wait awake before they sleep, since a kernel's next run usually comes within microseconds;
-// for most of that time whoever else wants their core may have it.
+// Workers wait awake before they sleep, since a kernel's next run usually comes within
+// microseconds; for most of that time whoever else wants their core may have it.
 static const double SPINNING = 10e-6, AWAKE = 50e-6; // seconds
 
 // The gate of a run: how many workers are inside, and whether no more may enter.
@@ -23,7 +23,7 @@ static struct {
     pthread_t threads[DAUB_MAX_THREADS];
     atomic_int wanted; // threads a run uses, the caller included; 0: not yet asked for
     int started;       // worker threads alive
-    bool stopping;
+    atomic_bool stopping;
     atomic_int sleeping;
     atomic_uint generation; // counts runs
     atomic_int gate;        // of the present run
@@ -100,7 +100,7 @@ static void *worker_main(void *argument) {
     unsigned seen = mine->generation;
     for (;;) {
         seen = await_generation(seen);
-        if (pool.stopping) return NULL;
+        if (atomic_load(&pool.stopping)) return NULL;
         if (!enter()) continue;
         take_jobs(mine->worker);
         atomic_fetch_sub(&pool.gate, 1);
@@ -118,14 +118,14 @@ static void announce(void) {
 }
 
 static void stop_workers(void) {
-    pool.stopping = true;
+    atomic_store(&pool.stopping, true);
     announce();
     pthread_mutex_lock(&pool.sleep_lock);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.sleep_lock);
     for (int i = 0; i < pool.started; i++) pthread_join(pool.threads[i], NULL);
     pool.started = 0;
-    pool.stopping = false;
+    atomic_store(&pool.stopping, false);
 }
 
 static void start_workers(void) {

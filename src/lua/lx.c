@@ -40,8 +40,7 @@ int lx_fail(lua_State *L, daub_status status) {
 
 int64_t lx_check_int64(lua_State *L, int index) {
     lua_Number n = luaL_checknumber(L, index);
-    if (n != floor(n) || fabs(n) > 0x1p53)
-        luaL_argerror(L, index, "whole number expected");
+    if (n != floor(n) || fabs(n) > 0x1p53) luaL_argerror(L, index, "whole number expected");
     return (int64_t)n;
 }
 

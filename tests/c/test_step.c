@@ -1,8 +1,8 @@
 // Optimiser steps over lists of parameters: the same bits as one by one, for any number of threads.
 #include <string.h>
 
-#include "array/train.h"
 #include "array/ops.h"
+#include "array/train.h"
 #include "base/philox.h"
 #include "base/pool.h"
 #include "check.h"
@@ -19,8 +19,7 @@ static void make(lists *l, daub_dtype dtype) {
     daub_rng rng = daub_rng_seed(3);
     for (int k = 0; k < LISTS; k++) {
         for (int i = 0; i < COUNT; i++) {
-            CHECK_STATUS(DAUB_OK,
-                         daub_array_uniform(&l->arrays[k][i], &rng, dtype, 1, &sizes[i]));
+            CHECK_STATUS(DAUB_OK, daub_array_uniform(&l->arrays[k][i], &rng, dtype, 1, &sizes[i]));
             l->pointers[k][i] = &l->arrays[k][i];
         }
     }
