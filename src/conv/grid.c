@@ -149,15 +149,3 @@ void daub_conv_pack_picture(const daub_conv_grid *g, const float *picture, int64
         zero_pixels(g, to + right * g->pitch, ax->grid - right);
     }
 }
-
-void daub_conv_pack_transposed(const float *from, int64_t stride, int64_t columns, int64_t k,
-                               float *to, int64_t width) {
-    enum { PART = 16 };
-    for (int64_t k0 = 0; k0 < k; k0 += PART) {
-        int64_t count = k - k0 < PART ? k - k0 : PART;
-        for (int64_t j = 0; j < columns; j++) {
-            const float *column = from + j * stride + k0;
-            for (int64_t i = 0; i < count; i++) to[(k0 + i) * width + j] = column[i];
-        }
-    }
-}

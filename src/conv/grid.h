@@ -81,10 +81,6 @@ void daub_conv_grid_columns(const daub_conv_grid *g, int64_t *first, int64_t *en
 void daub_conv_pack_picture(const daub_conv_grid *g, const float *picture, int64_t channel,
                             int64_t y0, int64_t y1, float *to);
 
-// to (k, width) = from (columns, k)': column j of `from` starts at j * stride; columns <= width.
-void daub_conv_pack_transposed(const float *from, int64_t stride, int64_t columns, int64_t k,
-                               float *to, int64_t width);
-
 // Width of the last panel when `columns` are cut into panels of 32, and where panel p starts.
 enum { DAUB_CONV_PANEL = 32, DAUB_CONV_HALF_PANEL = 16 };
 static inline int64_t daub_conv_panels(int64_t columns) {

@@ -188,9 +188,9 @@ static void pack_panel(void *context, int64_t index, int worker) {
                 if (!ay->backward)
                     pack_tap_forward(p, tap, first, p->columns, width, to);
                 else if (p->merged)
-                    daub_conv_pack_transposed(tap, s->o, s->cg, channels, to + i * s->cg, width);
+                    p->kernels->transpose(tap, s->o, s->cg, channels, to + i * s->cg, width);
                 else
-                    daub_conv_pack_transposed(tap + first * s->o, s->o, valid, channels, to, width);
+                    p->kernels->transpose(tap + first * s->o, s->o, valid, channels, to, width);
             }
             bool met = p->merged ||
                        (daub_conv_tap(ay, ey, f->r[0]) >= 0 && daub_conv_tap(ax, ex, f->r[1]) >= 0);
