@@ -6,6 +6,7 @@
 --   daub bench pytorch               the same steps in PyTorch, by turns with ours
 --   daub bench --exact conv          convolutions computed directly
 --   daub bench --growth              how the cost of a picture grows
+--   daub bench --choice              which convolutions Winograd's filtering pays for
 local cli = require "daub.cli"
 local o = cli.parse(arg, {
   name = "bench",
@@ -23,6 +24,8 @@ local o = cli.parse(arg, {
       value = "NAME", help = "of the products in convolutions" },
     { "growth", type = "flag",
       help = "instead: the cost of a picture over batches, sizes and threads" },
+    { "choice", type = "flag",
+      help = "instead: what the choice between direct convolution and filtering should go by" },
   },
   notes = [[
 Names: kernel.* (work bound by memory), conv.* (the convolutions of the bundled networks), whole
@@ -35,6 +38,7 @@ On a machine that does something else as well, all figures are low.]],
 })
 local Session = require "daub.bench.session"
 local benchmarks = require "daub.bench"
+local choice = require "daub.bench.choice"
 local daub = require "daub"
 local growth = require "daub.bench.growth"
 local profile = require "daub.bench.profile"
@@ -47,11 +51,13 @@ end
 daub.exact(o.exact or false)
 daub.precision(o.precision)
 
-if o.growth then
-  if o.name then cli.exit(2, "bench: --growth takes no NAME") end
-  growth.run(Session.new(report, o.repeats))
-  report:done()
-  return
+for name, instead in pairs { growth = growth, choice = choice } do
+  if o[name] then
+    if o.name then cli.exit(2, ("bench: --%s takes no NAME"):format(name)) end
+    instead.run(Session.new(report, o.repeats))
+    report:done()
+    return
+  end
 end
 
 -- 1. What is measured.

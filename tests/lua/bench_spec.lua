@@ -80,6 +80,15 @@ describe("bench", function()
     assert.is_string(row.pytorch)
   end)
 
+  it("measures what the choice of algorithm goes by #slow", function()
+    local seen = rows("--choice")
+    for _, direction in ipairs { "forward", "input_grad", "weight_grad" } do
+      local row = seen["choice." .. direction]
+      assert.is_true(row.shapes > 50 and row.product > 0 and row.number > 0)
+      assert.is_true(row.loss >= 0 and row.table_loss >= 0)
+    end
+  end)
+
   it("tables growth #slow", function()
     local seen = rows("--growth")
     for _, name in ipairs { "batch.8", "batch.128", "size.32", "size.256", "threads.2" } do
