@@ -40,8 +40,22 @@ static double filled(int64_t channels, int64_t to) {
     return (double)(daub_ceil_div(channels, to) * to);
 }
 
+// Multiply-adds that the direct kernels take for one pixel of the result: `products`, those of
+// filled up vectors; or, where vectors go along pixels instead (planes.c, shares.c), those there
+// are and the transposing of what is read and written.
+static double direct_work(const daub_conv_shape *s, daub_conv_direction direction,
+                          double products) {
+    enum { TRANSPOSE = 48 };
+    bool strided = s->stride[0] > 1 || s->stride[1] > 1;
+    if (direction == DAUB_CONV_FORWARD && strided) return products;
+    if (direction == DAUB_CONV_WEIGHT_GRAD && !daub_conv_shares_fit(s)) return products;
+    double exact = (double)(s->kernel[0] * s->kernel[1] * s->cg * s->o);
+    exact += TRANSPOSE * (double)(s->c * s->stride[0] * s->stride[1] + s->o);
+    return exact < products ? exact : products;
+}
+
 daub_conv_work daub_conv_work_of(const daub_conv_shape *s, daub_conv_direction direction) {
-    double pixels = (double)(s->n * s->out[0] * s->out[1] * s->kernel[0] * s->kernel[1]);
+    double pixels = (double)(s->n * s->out[0] * s->out[1]);
     double c = (double)s->c, o = (double)s->o, channels;
     if (direction == DAUB_CONV_FORWARD)
         channels = c * filled(s->o, 16);
@@ -49,7 +63,8 @@ daub_conv_work daub_conv_work_of(const daub_conv_shape *s, daub_conv_direction d
         channels = filled(s->c, 16) * o;
     else
         channels = c * filled(s->o, 32);
-    daub_conv_work work = {.direct = pixels * channels / (double)s->groups};
+    double products = (double)(s->kernel[0] * s->kernel[1]) * channels / (double)s->groups;
+    daub_conv_work work = {.direct = pixels * direct_work(s, direction, products)};
     if (!daub_conv_winograd_fits(s)) return work;
     int numbers;
     double squares = daub_conv_winograd_squares(s, &numbers) * numbers;
