@@ -79,9 +79,9 @@ daub_conv_work daub_conv_work_of(const daub_conv_shape *s, daub_conv_direction d
 static const struct {
     double product, number;
 } costs[] = {
-    [DAUB_CONV_FORWARD] = {0.95, 24},
-    [DAUB_CONV_INPUT_GRAD] = {1, 25},
-    [DAUB_CONV_WEIGHT_GRAD] = {1.4, 33},
+    [DAUB_CONV_FORWARD] = {1.1, 24},
+    [DAUB_CONV_INPUT_GRAD] = {1.1, 25},
+    [DAUB_CONV_WEIGHT_GRAD] = {1.3, 26},
 };
 
 // What a multiply-add of bf16 takes, the rounding included.
