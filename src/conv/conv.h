@@ -2,8 +2,8 @@
 //
 //     daub_conv_options o = {.stride = {2, 2}, .padding = {1, 1}, .groups = 1};
 //     daub_array y;
-//     daub_status s = daub_conv2d(&y, &x, &weight, NULL, &o);   // x (N, H, W, C) -> y (N, OH, OW,
-//     O) … daub_array_release(&y);
+//     daub_status s = daub_conv2d(&y, &x, &weight, NULL, NULL, &o);   // x (N, H, W, C) -> y (N,
+//     OH, OW, O) … daub_array_release(&y);
 //
 // Shapes: x (N, H, W, C), weight (KH, KW, C / groups, O), bias (O), y (N, OH, OW, O) with
 // OH = floor((H + 2 padding - KH) / stride) + 1. Inputs are contiguous and of one dtype. Each
@@ -21,9 +21,10 @@ typedef struct daub_conv_options {
     int64_t groups;     // channels and filters are cut into as many independent parts
 } daub_conv_options;
 
-// `bias` may be NULL.
+// `bias` may be NULL. With a slope (at least 0) y is the leaky ReLU of the convolution; NULL for
+// none.
 daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *weight,
-                        const daub_array *bias, const daub_conv_options *o);
+                        const daub_array *bias, const double *slope, const daub_conv_options *o);
 
 // The gradient with respect to x, of size (N, height, width, C): also what a transposed convolution
 // computes. DAUB_INVALID when a convolution of that size would not give dy's.

@@ -70,7 +70,7 @@ static daub_status weight_grad(const daub_conv_shape *s, daub_dtype dtype, const
 }
 
 daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *weight,
-                        const daub_array *bias, const daub_conv_options *o) {
+                        const daub_array *bias, const double *slope, const daub_conv_options *o) {
     static const char name[] = "conv2d";
     daub_status status = daub_check_float(name, "x", x, 4, DAUB_NHWC);
     if (status == DAUB_OK) status = daub_check_float(name, "weight", weight, 4, in_hwio);
@@ -96,6 +96,9 @@ daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *we
     daub_array result;
     status = daub_array_create(&result, x->dtype, 4, (int64_t[]){s.n, s.out[0], s.out[1], s.o});
     if (status != DAUB_OK) return status;
+    if (slope && !(*slope >= 0))
+        return daub_fail(DAUB_INVALID, "%s: a slope of %g (at least 0 expected)", name, *slope);
+    s.slope = slope;
     status = forward(&s, x->dtype, x->data, weight->data, bias ? bias->data : NULL, result.data);
     if (status == DAUB_OK)
         *y = result;

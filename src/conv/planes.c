@@ -40,6 +40,7 @@ typedef struct plan {
     int64_t count, most_columns, all_floats; // products; of the largest one; a group's weights
     product *products;
     float *weights, *start; // (groups, all_floats), (groups, most_columns)
+    float slope;            // of the results' leaky ReLU, where s->slope asks for it
     atomic_bool no_memory;
 } plan;
 
@@ -201,6 +202,7 @@ static void multiply(const band *b, const product *f) {
     for (int64_t c = 0; c < channels; c += most) {
         int64_t count = channels - c < most ? channels - c : most;
         job.run_count = count * f->taps[0];
+        if (c + count == channels && p->s->slope) job.slope = &p->slope;
         p->kernels->strips(&job);
         job.start = NULL;
         job.a += count * p->plane;
@@ -264,6 +266,7 @@ daub_status daub_conv_planes(const daub_conv_shape *s, const daub_conv_grid *gri
               .w = w,
               .target = target,
               .target_channels = grid->axis[0].backward ? s->cg : s->og};
+    if (s->slope) p.slope = (float)*s->slope;
     choose_rows(&p);
     daub_status status = make_products(&p);
     if (status == DAUB_OK) status = pack_weight(&p, bias);

@@ -43,6 +43,7 @@ typedef struct plan {
     const daub_conv_kernels *kernels;
     const float *source, *w;
     float *panels, *start, *target; // start: (groups, panels * 32)
+    float slope;                    // of the results' leaky ReLU, where s->slope asks for it
     atomic_bool no_memory;
 } plan;
 
@@ -358,6 +359,7 @@ static void multiply(const job *j, const phase *f, int64_t panel, daub_conv_rows
     for (int64_t i = 0; i < f->slice_count; i++) {
         rows.runs = f->runs + f->slices[i];
         rows.run_count = f->slices[i + 1] - f->slices[i];
+        if (i + 1 == f->slice_count && p->s->slope) rows.slope = &p->slope;
         p->kernels->rows(&rows, b);
         b.rows += SLICE * b.width;
         rows.start = NULL;
@@ -448,6 +450,7 @@ static daub_status pack_weight(plan *p, const float *bias) {
 
 static daub_status run(plan *p, const float *bias) {
     p->kernels = daub_conv_kernels_for(p->s);
+    if (p->s->slope) p->slope = (float)*p->s->slope;
     choose_blocks(p);
     use_source(p);
     daub_status status = make_phases(p);

@@ -14,6 +14,7 @@ typedef struct daub_conv_shape {
     int64_t n, c, o, groups;
     int64_t cg, og; // channels and filters of a group
     int64_t size[2], kernel[2], stride[2], padding[2], out[2];
+    const double *slope; // forward: y becomes its leaky ReLU; NULL for none
     // The numbers that the products run over are pairs of bf16 (bf16.h), 4 bytes each: rows.c and
     // outer.c only move them, and take the kernels for them.
     bool pairs;

@@ -64,6 +64,7 @@ typedef struct plan {
     float *ready; // [panel][slice][position][row][32] weights, or NULL
     const float *x, *dy, *bias;
     float *y, *dx, *dw, *sums;
+    float slope;
     int64_t slots;
     atomic_bool no_memory;
 } plan;
@@ -424,7 +425,8 @@ static void forward_job(void *context, int64_t index, int worker) {
     daub_winograd_job job = {.source = buffer_place(p, p->position),
                              .count = 1,
                              .channels = m.columns.valid,
-                             .bias = p->bias ? p->bias + m.columns.first : NULL};
+                             .bias = p->bias ? p->bias + m.columns.first : NULL,
+                             .slope = p->s->slope ? &p->slope : NULL};
     for (int64_t t = k.t0; t < k.t1; t++) {
         int64_t offset;
         daub_winograd_place ahead = output_place(p, tile_ahead(p, t), &offset);
@@ -576,6 +578,7 @@ static daub_status forward(const daub_conv_shape *s, const float *x, weights w, 
                            float *y) {
     plan p = make_plan(s);
     p.x = x, p.w = w, p.bias = bias, p.y = y;
+    if (s->slope) p.slope = (float)*s->slope;
     choose_rounds(&p, p.o_blocks, p.x_floats);
     daub_status status = make_ready(&p, p.o_blocks, forward_product);
     p.x_tiles = tiles_for(&p, p.x_floats);

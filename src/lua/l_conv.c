@@ -84,12 +84,13 @@ static int finish(lua_State *L, daub_array *out, daub_status status) {
 }
 
 static int conv_conv2d(lua_State *L) {
-    lua_settop(L, 4);
+    lua_settop(L, 5);
     daub_conv_options o = check_conv_options(L, 4);
     const daub_array *x = check_contiguous(L, 1), *weight = check_contiguous(L, 2);
     const daub_array *bias = lua_isnil(L, 3) ? NULL : check_contiguous(L, 3);
     daub_array *out = lx_push_array(L);
-    return finish(L, out, daub_conv2d(out, x, weight, bias, &o));
+    double slope = luaL_optnumber(L, 5, 0);
+    return finish(L, out, daub_conv2d(out, x, weight, bias, lua_isnil(L, 5) ? NULL : &slope, &o));
 }
 
 static int conv_conv2d_input_grad(lua_State *L) {

@@ -1,5 +1,5 @@
-// Convolution: f32, direct and by Winograd, against f64 over odd shapes, the adjoint identities, thread
-// counts, hostile shapes.
+// Convolution: f32, direct and by Winograd, against f64 over odd shapes, the adjoint identities,
+// thread counts, hostile shapes.
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -95,10 +95,10 @@ static sample make_sample(daub_rng *rng, const shape *s) {
     a.w = random_array(rng, 4, (int64_t[]){s->kh, s->kw, s->c / o->groups, s->o});
     a.bias = random_array(rng, 1, (int64_t[]){s->o});
     daub_array x64 = widened(&a.x), w64 = widened(&a.w), bias64 = widened(&a.bias), plain;
-    CHECK_STATUS(DAUB_OK, daub_conv2d(&a.y64, &x64, &w64, &bias64, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&a.y64, &x64, &w64, &bias64, NULL, o));
     a.dy = random_array(rng, 4, a.y64.shape);
     daub_array dy64 = widened(&a.dy);
-    CHECK_STATUS(DAUB_OK, daub_conv2d(&plain, &x64, &w64, NULL, o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&plain, &x64, &w64, NULL, NULL, o));
     CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&a.dx64, &dy64, &w64, s->h, s->w, o));
     CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&a.dw64, &x64, &dy64, s->kh, s->kw, o));
     double product = inner(&plain, &dy64);
@@ -109,18 +109,32 @@ static sample make_sample(daub_rng *rng, const shape *s) {
     return a;
 }
 
+// The leaky ReLU of a convolution is that of what it gives without, bit for bit.
+static void check_slope(const shape *s, const daub_array *x, const daub_array *w,
+                        const daub_array *bias, const daub_array *plain) {
+    static const double slope = 0.25;
+    daub_array y;
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&y, x, w, bias, &slope, &s->options));
+    const float *from = plain->data, *got = y.data;
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < daub_array_numel(&y); i++)
+        wrong += got[i] != (from[i] > 0 ? from[i] : from[i] * 0.25f);
+    if (wrong) show(s, "slope", (double)wrong);
+    CHECK(wrong == 0);
+    daub_array_release(&y);
+}
+
 static void check_shape(daub_rng *rng, const shape *s) {
     sample a = make_sample(rng, s);
     for (daub_conv_policy p = DAUB_CONV_ALL_DIRECT; p <= DAUB_CONV_ALL_WINOGRAD; p++) {
         daub_conv_set_policy(p);
         daub_array y, dx, dw;
-        CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &a.x, &a.w, &a.bias, &s->options));
+        CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &a.x, &a.w, &a.bias, NULL, &s->options));
         check_error(s, "conv2d", &y, &a.y64);
-        CHECK_STATUS(DAUB_OK,
-                     daub_conv2d_input_grad(&dx, &a.dy, &a.w, s->h, s->w, &s->options));
+        check_slope(s, &a.x, &a.w, &a.bias, &y);
+        CHECK_STATUS(DAUB_OK, daub_conv2d_input_grad(&dx, &a.dy, &a.w, s->h, s->w, &s->options));
         check_error(s, "input_grad", &dx, &a.dx64);
-        CHECK_STATUS(DAUB_OK,
-                     daub_conv2d_weight_grad(&dw, &a.x, &a.dy, s->kh, s->kw, &s->options));
+        CHECK_STATUS(DAUB_OK, daub_conv2d_weight_grad(&dw, &a.x, &a.dy, s->kh, s->kw, &s->options));
         check_error(s, "weight_grad", &dw, &a.dw64);
         release_all((daub_array[]){y, dx, dw}, 3);
     }
@@ -160,9 +174,7 @@ static void check_random_shapes(void) {
 
 // The kinds Winograd's filtering takes, over sizes that leave tiles, blocks and groups incomplete.
 static void check_winograd_shapes(void) {
-    static const struct {
-        int64_t kernel, stride;
-    } kinds[] = {{3, 1}, {4, 2}, {2, 1}, {6, 2}};
+    static const struct { int64_t kernel, stride; } kinds[] = {{3, 1}, {4, 2}, {2, 1}, {6, 2}};
     daub_rng rng = daub_rng_seed(6);
     for (int i = 0; i < 60; i++) {
         int64_t k = kinds[i % 4].kernel, stride = kinds[i % 4].stride, large = i % 3 ? 67 : 16;
@@ -241,7 +253,7 @@ static void check_threads(void) {
             daub_array w =
                 random_array(&rng, 4, (int64_t[]){s->kh, s->kw, s->c / s->options.groups, s->o});
             daub_array got[3];
-            CHECK_STATUS(DAUB_OK, daub_conv2d(&got[0], &x, &w, NULL, &s->options));
+            CHECK_STATUS(DAUB_OK, daub_conv2d(&got[0], &x, &w, NULL, NULL, &s->options));
             CHECK_STATUS(DAUB_OK,
                          daub_conv2d_input_grad(&got[1], &got[0], &w, s->h, s->w, &s->options));
             CHECK_STATUS(DAUB_OK,
@@ -271,7 +283,7 @@ static void check_not_a_number(void) {
     ((float *)x.data)[(4 * 9 + 4) * 5 + 2] = NAN;
     ((float *)x.data)[(1 * 9 + 1) * 5 + 1] = INFINITY;
     daub_conv_options o = {{1, 1}, {1, 1}, 1};
-    CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &x, &w, NULL, &o));
+    CHECK_STATUS(DAUB_OK, daub_conv2d(&y, &x, &w, NULL, NULL, &o));
     const float *p = y.data;
     int wrong = 0;
     for (int n = 0; n < 2; n++) {
@@ -298,10 +310,10 @@ static void check_refusals(void) {
     daub_array flat = random_array(&rng, 1, (int64_t[]){7});
     daub_array wide = widened(&w);
     daub_conv_options o = {{1, 1}, {0, 0}, 1};
-    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &flat, &w, NULL, &o));
-    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &flat, NULL, &o));
-    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, &flat, &o));
-    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &wide, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &flat, &w, NULL, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &flat, NULL, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, &flat, NULL, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &wide, NULL, NULL, &o));
     CHECK_STATUS(DAUB_INVALID, daub_conv2d_input_grad(&out, &x, &w, 8, 8, &o));
     CHECK_STATUS(DAUB_INVALID, daub_conv2d_weight_grad(&out, &x, &x, 3, 3, &o));
     CHECK_STATUS(DAUB_INVALID, daub_conv2d_weight_grad(&out, &x, &x, -1, 3, &o));
@@ -310,7 +322,9 @@ static void check_refusals(void) {
                                  {{1, 1}, {0, 0}, 3}, {{1, 1}, {0, 0}, 0},
                                  {{1, 1}, {0, 0}, 2}, {{1, INT64_MAX}, {0, INT64_MAX}, 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, NULL, &wrong[i]));
+        CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, NULL, NULL, &wrong[i]));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, NULL, &(double){-1}, &o));
+    CHECK_STATUS(DAUB_INVALID, daub_conv2d(&out, &x, &w, NULL, &(double){NAN}, &o));
     daub_array_release(&x);
     daub_array_release(&w);
     daub_array_release(&flat);

@@ -41,6 +41,26 @@ describe("sequential", function()
     end)
   end
 
+  for name, slope in pairs { ReLU = 0, LeakyReLU = 0.2 } do
+    it("runs a convolution and " .. name .. " as one, with the same bits", function()
+      local function results(run)
+        local net = nn.Sequential { nn.Conv2d(20, 24, 3, { padding = 1 }), nn.LeakyReLU(slope) }
+        daub.no_grad(function()
+          for k, p in ipairs(net:parameters()) do
+            p:copy_(tensor.linspace(-0.3, 0.2 * k, p:numel()):reshape(p.shape))
+          end
+        end)
+        local x = tensor.linspace(-1, 2, 2 * 9 * 8 * 20):reshape { 2, 9, 8, 20 }:requires_grad_()
+        local y = run(net, x)
+        y:square():sum():backward()
+        return { y:tobytes(), x.grad:tobytes(), net:at(1).weight.grad:tobytes(),
+          net:at(1).bias.grad:tobytes() }
+      end
+      local apart, together = results(one_by_one), results(function(net, x) return net(x) end)
+      for i = 1, #apart do assert(apart[i] == together[i], "result " .. i .. " differs") end
+    end)
+  end
+
   it("runs a layer with a forward of its own by itself", function()
     local Loud = nn.class("Loud", nn.ReLU)
     function Loud.forward(_, x) return x:relu() * 2 end

@@ -111,6 +111,9 @@ local cases = {
   embedding = { function(w) return F.embedding(idx2, w) end, { { 4, 3 } } },
   conv2d = { function(x, w, b) return F.conv2d(x, w, { bias = b }) end,
     { { 2, 4, 5, 2 }, { 3, 2, 2, 3 }, { 3 } } },
+  conv2d_sloped = { function(x, w, b)
+    return F.conv2d(x, w, { bias = b, negative_slope = 0.3 })
+  end, { { 2, 4, 5, 2 }, { 3, 2, 2, 3 }, { 3 } } },
   conv2d_strided = { function(x, w)
     return F.conv2d(x, w, { stride = { 2, 3 }, padding = { 1, 0 } })
   end, { { 1, 6, 5, 2 }, { 3, 2, 2, 2 } } },

@@ -20,8 +20,9 @@ local M = {}
 ---@param weight daub.Array {kh, kw, C / groups, O}
 ---@param bias daub.Array? {O}
 ---@param o daub.core.ConvOptions?
+---@param slope number? of the leaky ReLU of the convolution that y then is, at least 0
 ---@return daub.Array y {N, OH, OW, O}
-function M.conv2d(x, weight, bias, o) end
+function M.conv2d(x, weight, bias, o, slope) end
 
 ---The gradient of conv2d with respect to x, which is also conv_transpose2d's forward (dy -> x).
 ---@param dy daub.Array {N, OH, OW, O}

@@ -80,9 +80,11 @@ function M.Conv2d:init(inputs, outputs, kernel, o)
   check_groups("Conv2d", inputs, outputs, o.groups)
   init_conv(self, inputs, outputs, kernel, o, inputs / o.groups, outputs)
 end
-function M.Conv2d:forward(x)
+--- With a number, also the leaky ReLU of this slope, in the same pass.
+---@param negative_slope? number
+function M.Conv2d:forward(x, negative_slope)
   return F.conv2d(x, self.weight, { bias = self.bias, stride = self.stride,
-    padding = self.padding, groups = self.groups })
+    padding = self.padding, groups = self.groups, negative_slope = negative_slope })
 end
 M.Conv2d.details = conv_details
 
@@ -289,13 +291,17 @@ function M.Sequential:add(layer)
   self[tostring(#self._names + 1)] = layer
   return self
 end
--- Batch normalisation and the (leaky) ReLU right after it run as one.
+-- Layers whose forward also applies a leaky ReLU, when it is told its slope.
+local function takes_slope(layer)
+  return layer.forward == M.BatchNorm2d.forward or layer.forward == M.Conv2d.forward
+end
+
+-- Convolution or batch normalisation and the (leaky) ReLU right after it run as one.
 function M.Sequential:forward(x)
   local names, i = self._names, 1
   while i <= #names do
     local layer, following = self[names[i]], self[names[i + 1]]
-    local slope = following and layer.forward == M.BatchNorm2d.forward
-      and following:fusible_slope()
+    local slope = following and takes_slope(layer) and following:fusible_slope()
     if slope then
       x, i = layer(x, slope), i + 2
     else

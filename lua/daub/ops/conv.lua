@@ -10,20 +10,22 @@ local class = require "daub.tensor.class"
 local options = require "daub.options"
 
 local wrap, record, linear_map = class.wrap, autograd.record, class.linear_map
+local slope_gradient = class.slope_gradient
 local misuse, text = options.misuse, options.shape
 
 local M = {}
 
 local conv, input_grad, weight_grad
 
--- o: the core's {stride = {h, w}, padding = {h, w}, groups}
-function conv(x, w, o, bias)
-  local y = wrap(C.conv2d(x.array, w.array, bias and bias.array, o))
+-- o: the core's {stride = {h, w}, padding = {h, w}, groups}; slope: of the leaky ReLU after it.
+function conv(x, w, o, bias, slope)
+  local y = wrap(C.conv2d(x.array, w.array, bias and bias.array, o, slope))
   local xs, ws = x.shape, w.shape
   return record(y, "conv2d", { x, w, bias }, function(g, need)
+    g = slope_gradient(y, g, slope)
     return need[1] and input_grad(g, w, xs[2], xs[3], o),
       need[2] and weight_grad(x, g, ws[1], ws[2], o), need[3] and g:sum({ 1, 2, 3 })
-  end, { x, w })
+  end, { x, w, slope and y })
 end
 
 function input_grad(dy, w, height, width, o)
@@ -77,13 +79,15 @@ local function groups_of(op, o)
   return o.groups
 end
 
-local conv_defaults = { bias = options.none, stride = 1, padding = 0, groups = 1 }
+local conv_defaults = { bias = options.none, stride = 1, padding = 0, groups = 1,
+  negative_slope = options.none }
 
---- Convolution. Sizes: OH = floor((H + 2 * padding - kh) / stride) + 1.
+--- Convolution. Sizes: OH = floor((H + 2 * padding - kh) / stride) + 1. With negative_slope also
+--- the leaky ReLU of it, in the same pass.
 ---@param x daub.Tensor {N, H, W, C}
 ---@param w daub.Tensor {kh, kw, C / groups, O}
 ---@param o? table bias: daub.Tensor, stride: whole number or pair, padding: whole number or pair,
---- groups: integer
+--- groups: integer, negative_slope: number of at least 0
 ---@return daub.Tensor y {N, OH, OW, O}
 function M.conv2d(x, w, o)
   o = options.check("conv2d", o, conv_defaults)
@@ -98,7 +102,9 @@ function M.conv2d(x, w, o)
     misuse(("conv2d: kernel %d x %d is larger than x %s with padding %d, %d"):format(ws[1], ws[2],
       text(xs), ph, pw))
   end
-  return conv(x, w, { stride = { sh, sw }, padding = { ph, pw }, groups = groups }, o.bias)
+  if o.negative_slope then options.number("conv2d", "negative_slope", o.negative_slope, 0) end
+  return conv(x, w, { stride = { sh, sw }, padding = { ph, pw }, groups = groups }, o.bias,
+    o.negative_slope)
 end
 
 local transpose_defaults = { bias = options.none, stride = 1, padding = 0, output_padding = 0,

@@ -4,7 +4,7 @@ local autograd = require "daub.autograd"
 local class = require "daub.tensor.class"
 local options = require "daub.options"
 
-local wrap, record = class.wrap, autograd.record
+local wrap, record, slope_gradient = class.wrap, autograd.record, class.slope_gradient
 local misuse, text = options.misuse, options.shape
 
 local M = {}
@@ -27,14 +27,6 @@ local function expect_channels(op, channels, named)
       misuse(("%s: %s is %s, x has %d channels"):format(op, name, text(t.shape), channels))
     end
   end
-end
-
--- g where z > 0, slope * g elsewhere; its own transpose.
-local function slope_gradient(z, g, slope)
-  if not slope then return g end
-  local signs = z.array
-  local function map(a) return A.ternary("leaky_relu_grad", signs, a, slope) end
-  return class.linear_map("leaky_relu_grad", g, map, map)
 end
 
 -- The gradient of training-mode batch normalisation as a graph of its own.

@@ -163,11 +163,8 @@ Tensor.__unm = function(x) return methods.neg(x) end
 local function sloped(name, x, array, slope)
   local y = wrap(array)
   local sign = slope >= 0 and y or x
-  local signs = sign.array
-  local function map(g) return A.ternary("leaky_relu_grad", signs, g, slope) end
-  return record(y, name, { x }, function(g)
-    return class.linear_map("leaky_relu_grad", g, map, map)
-  end, { sign })
+  return record(y, name, { x }, function(g) return class.slope_gradient(sign, g, slope) end,
+    { sign })
 end
 
 --- x where positive, slope * x elsewhere (slope 0.01 when left out).

@@ -130,6 +130,17 @@ function M.linear_map(name, x, forward, transpose)
   end)
 end
 
+--- g where z > 0, slope * g elsewhere; its own transpose. Without a slope g itself.
+---@param z daub.Tensor
+---@param g daub.Tensor
+---@param slope number?
+function M.slope_gradient(z, g, slope)
+  if not slope then return g end
+  local signs = z.array
+  local function map(a) return A.ternary("leaky_relu_grad", signs, a, slope) end
+  return M.linear_map("leaky_relu_grad", g, map, map)
+end
+
 --- The same for maps that return views of their argument's memory.
 ---@param back fun(g: daub.Tensor): daub.Tensor
 function M.view_map(name, x, array, back)

@@ -59,6 +59,14 @@ INLINE vector multiply_add(vector sum, vector a, vector b) {
 }
 #endif
 
+typedef int32_t lanes __attribute__((vector_size(LANES * 4)));
+
+INLINE vector leaky(vector v, const float *slope) {
+    if (!slope) return v;
+    const lanes positive = v > 0;
+    return (vector)(((lanes)v & positive) | ((lanes)(v * *slope) & ~positive));
+}
+
 // The two cache lines of each row of a group.
 INLINE void fetch_rows(const float *a, int64_t step) {
     UNROLL for (int r = 0; r < GROUP; r++) {
@@ -114,8 +122,8 @@ INLINE void rows_tile(const int groups, const int nv, const daub_conv_rows *job,
     UNROLL for (int i = 0; i < groups * GROUP; i++) {
         float *c = job->c[first + i / GROUP] + (i % GROUP) * job->c_step + offset;
         const float *base = job->start ? job->start + column : c;
-        store_loose(c, sum[i][0] + load_loose(base));
-        if (nv > 1) store_loose(c + LANES, sum[i][1] + load_loose(base + LANES));
+        store_loose(c, leaky(sum[i][0] + load_loose(base), job->slope));
+        if (nv > 1) store_loose(c + LANES, leaky(sum[i][1] + load_loose(base + LANES), job->slope));
     }
 }
 
@@ -269,7 +277,7 @@ INLINE void strips_tile(const int m, const int nv, const daub_conv_strips *job, 
         float *c = job->c + (first + r) * job->c_step + column;
         UNROLL for (int v = 0; v < nv; v++) {
             vector base = job->start ? spread(job->start[first + r]) : load_loose(c + v * LANES);
-            store_loose(c + v * LANES, base + sum[r * nv + v]);
+            store_loose(c + v * LANES, leaky(base + sum[r * nv + v], job->slope));
         }
     }
 }

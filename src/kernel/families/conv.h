@@ -29,8 +29,9 @@ typedef struct daub_conv_rows {
     int64_t c_offset;          // added to every c
     const daub_conv_run *runs; // one for all rows
     int64_t run_count;
-    int64_t ahead;             // floats from each run to 32 that will be wanted next; 0: unknown
+    int64_t ahead;      // floats from each run to 32 that will be wanted next; 0: unknown
     const float *start; // (width) what to add to the sums; NULL adds to what lies in c
+    const float *slope; // the results' leaky ReLU is stored; NULL stores them as they are
 } daub_conv_rows;
 
 typedef struct daub_conv_outer {
@@ -60,6 +61,7 @@ typedef struct daub_conv_strips {
     float *c;
     int64_t c_step;
     const float *start; // (m) what to add to each row's sums; NULL adds to what lies in c
+    const float *slope; // as in daub_conv_rows
 } daub_conv_strips;
 
 enum { DAUB_CONV_STRIP = 16 };

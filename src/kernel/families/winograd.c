@@ -84,6 +84,13 @@ INLINE void store(float *p, vector v) {
     *(loose *)p = v;
 }
 
+typedef int32_t choice __attribute__((vector_size(LANES * 4)));
+
+INLINE vector leaky(vector v, float slope) {
+    const choice positive = v > 0;
+    return (vector)(((choice)v & positive) | ((choice)(v * slope) & ~positive));
+}
+
 // ---- the matrices
 // -------------------------------------------------------------------------------
 
@@ -211,7 +218,7 @@ INLINE void store_square(const int side, const int overlap, const daub_winograd_
 // One square, one vector of channels, of which `channels` exist.
 INLINE void square(const int in, const int out, const matrix m, const kind reads, const kind writes,
                    const int overlap, const daub_winograd_job *job, const float *from, float *to,
-                   const float *bias, int64_t channels) {
+                   const float *bias, const float *slope, int64_t channels) {
     vector a[MOST][MOST], b[MOST][MOST];
     load_square(in, &job->source, reads == BUFFER || is_whole(&job->source, in, channels), from,
                 channels, a);
@@ -219,6 +226,10 @@ INLINE void square(const int in, const int out, const matrix m, const kind reads
     if (bias) {
         const vector v = load_part(bias, first_lanes(channels));
         UNROLL for (int i = 0; i < out; i++) UNROLL for (int j = 0; j < out; j++) b[i][j] += v;
+    }
+    if (slope) {
+        UNROLL for (int i = 0; i < out; i++) UNROLL for (int j = 0; j < out; j++) b[i][j] =
+            leaky(b[i][j], *slope);
     }
     if (writes == BUFFER || is_whole(&job->target, out, channels))
         store_square(out, overlap, job, true, to, channels, b);
@@ -235,7 +246,7 @@ INLINE void fetch(const int side, const daub_winograd_place *p, const float *fro
 
 INLINE void run(const int in, const int out, const matrix m, const kind reads, const kind writes,
                 const int overlap, const daub_winograd_job *job) {
-    const bool biased = out == TILE && writes == PICTURE;
+    const bool results = out == TILE && writes == PICTURE;
     for (int64_t i = 0; i < job->count; i++) {
         const float *from = job->from + i * job->source.step;
         float *to = job->to + i * job->target.step;
@@ -250,7 +261,8 @@ INLINE void run(const int in, const int out, const matrix m, const kind reads, c
             square(in, out, m, reads, writes, overlap, job,
                    from + c / BLOCK * job->source.block + c % BLOCK,
                    to + c / BLOCK * job->target.block + c % BLOCK,
-                   biased && job->bias ? job->bias + c : NULL, job->channels - c);
+                   results && job->bias ? job->bias + c : NULL, results ? job->slope : NULL,
+                   job->channels - c);
     }
 }
 

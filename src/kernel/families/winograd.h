@@ -30,8 +30,9 @@ typedef struct daub_winograd_job {
     float *to;
     daub_winograd_place source, target;
     int64_t count, channels;
-    bool add[2];       // dx: rows (columns) shared with the tile before are added to; dw: all are
-    const float *bias; // y: (channels) added to every result; NULL for none
+    bool add[2];        // dx: rows (columns) shared with the tile before are added to; dw: all are
+    const float *bias;  // y: (channels) added to every result; NULL for none
+    const float *slope; // y: its leaky ReLU is written; NULL for y itself
 } daub_winograd_job;
 
 // Sides read and write buffers of transformed numbers in whole vectors: what stands beyond
