@@ -13,7 +13,8 @@
 // Whether a convolution is of a kind these functions compute.
 bool daub_conv_winograd_fits(const daub_conv_shape *s);
 
-// Squares of transformed numbers that one channel of x, or of y, takes: for the choice of algorithm.
+// Squares of transformed numbers that one channel of x, or of y, takes: for the choice of
+// algorithm.
 double daub_conv_winograd_squares(const daub_conv_shape *s, int *numbers);
 
 // Results are written, never read; `bias` may be NULL.
