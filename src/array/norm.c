@@ -218,6 +218,32 @@ daub_status daub_array_batch_statistics(daub_array *mean, daub_array *invstd, co
     return status;
 }
 
+daub_status daub_array_running_statistics(const daub_array *running_mean,
+                                          const daub_array *running_var, const daub_array *mean,
+                                          const daub_array *invstd, const daub_running *o) {
+    const daub_array *vectors[] = {running_mean, running_var, mean, invstd};
+    for (int i = 0; i < 4; i++) {
+        char text[DAUB_SHAPE_TEXT], wanted[DAUB_SHAPE_TEXT];
+        const daub_array *v = vectors[i];
+        if (!daub_dtype_is_float(v->dtype) || v->ndim != 1 || v->shape[0] != mean->shape[0] ||
+            !daub_array_is_contiguous(v))
+            return daub_fail(DAUB_INVALID,
+                             "running_statistics_: a vector is %s %s; contiguous f32 or f64 %s "
+                             "expected",
+                             daub_dtype_name(v->dtype), daub_shape_string(text, v->ndim, v->shape),
+                             daub_shape_string(wanted, mean->ndim, mean->shape));
+    }
+    double unbiased = o->count > 1 ? o->count / (o->count - 1) : 1;
+    daub_array means = *running_mean, variances = *running_var;
+    for (int64_t c = 0; c < mean->shape[0]; c++) {
+        double inverse = get(invstd, c), variance = 1 / (inverse * inverse) - o->eps;
+        double old_mean = get(&means, c), old = get(&variances, c);
+        put(&means, c, old_mean + o->momentum * (get(mean, c) - old_mean));
+        put(&variances, c, old + o->momentum * ((variance < 0 ? 0 : variance) * unbiased - old));
+    }
+    return DAUB_OK;
+}
+
 // The vectors forward, rounded as apply uses them: backward finds the same z.
 static void set_forward(rows *r, const daub_norm *norm) {
     r->kernel.slope = norm->slope;

@@ -45,6 +45,14 @@ daub_status daub_array_moments(daub_array *mean, daub_array *invstd, daub_dtype 
                                const daub_moments *moments, double eps);
 daub_status daub_array_batch_statistics(daub_array *mean, daub_array *invstd, const daub_array *x,
                                         double eps);
+// Running statistics move by `momentum` towards those of a batch of `count` values: in place, the
+// variance there divided by count - 1. All are contiguous {C}, f32 or f64.
+typedef struct daub_running {
+    double momentum, eps, count;
+} daub_running;
+daub_status daub_array_running_statistics(const daub_array *running_mean,
+                                          const daub_array *running_var, const daub_array *mean,
+                                          const daub_array *invstd, const daub_running *o);
 daub_status daub_array_normalise(daub_array *y, const daub_array *x, const daub_norm *norm);
 // The gradients for x, weight and bias, given that for y, where mean and invstd are x's statistics.
 daub_status daub_array_batch_norm_grad(daub_array *dx, daub_array *dweight, daub_array *dbias,

@@ -118,6 +118,17 @@ static int train_batch_statistics(lua_State *L) {
     return 2;
 }
 
+static int train_running_statistics(lua_State *L) {
+    daub_array *v[4];
+    for (int i = 0; i < 4; i++) v[i] = lx_check_array(L, i + 1);
+    luaL_checktype(L, 5, LUA_TTABLE);
+    daub_running o = {.momentum = needed(L, 5, "momentum"),
+                      .eps = needed(L, 5, "eps"),
+                      .count = needed(L, 5, "count")};
+    lx_check(L, daub_array_running_statistics(v[0], v[1], v[2], v[3], &o));
+    return 0;
+}
+
 // mean, invstd, weight, bias, slope from place `first` on.
 static daub_norm check_norm(lua_State *L, int first) {
     return (daub_norm){.mean = lx_check_array(L, first),
@@ -151,6 +162,7 @@ static const luaL_Reg functions[] = {
     {"adam_step_", train_adam},
     {"lerp_", train_lerp},
     {"batch_statistics", train_batch_statistics},
+    {"running_statistics_", train_running_statistics},
     {"normalise", train_normalise},
     {"batch_norm_backward", train_batch_norm_backward},
     {NULL, NULL},

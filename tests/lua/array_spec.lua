@@ -970,6 +970,24 @@ describe("batch_norm", function()
     end
   end)
 
+  it("moves running statistics, whatever they are kept in", function()
+    for _, dtype in ipairs { "f32", "f64" } do
+      local x = op("add", normal({ 6, 5, 4 }, "f64"), 2)
+      local mean, invstd = A.batch_statistics(x, 1e-3)
+      local variance = op("sub", A.unary("reciprocal", A.unary("square", invstd)), 1e-3)
+      local running_mean, running_var = A.full({ 4 }, 0.5, dtype), A.full({ 4 }, 2, dtype)
+      A.running_statistics_(running_mean, running_var, mean, invstd,
+        { momentum = 0.25, eps = 1e-3, count = 30 })
+      close(op("add", op("mul", mean, 0.25), 0.375):totable(), running_mean, 1e-6, "mean")
+      close(op("add", op("mul", variance, 0.25 * 30 / 29), 1.5):totable(), running_var, 1e-6,
+        "variance")
+    end
+    local v, o = A.full({ 3 }, 1), { momentum = 1, eps = 0, count = 2 }
+    assert.has_error(function() A.running_statistics_(v, A.new { 4 }, v, v, o) end,
+      "running_statistics_: a vector is f32 {4}; contiguous f32 or f64 {3} expected")
+    assert.has_error(function() A.running_statistics_(v, v, v, v, { eps = 0, count = 2 }) end)
+  end)
+
   it("does not cancel when the mean is large", function()
     local x = op("add", normal({ 4000, 8 }), 1000)
     local _, _, exact = batch_norm(x, nil, nil, 0)

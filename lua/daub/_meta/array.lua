@@ -106,14 +106,17 @@ function M.lerp_(a, b, weight) end                -- a += weight*(b - a): EMA; o
 -- invstd is 1 / sqrt(variance + eps) of the batch, biased.
 ---@return daub.Array mean, daub.Array invstd
 function M.batch_statistics(x, eps) end
+-- Running statistics {C} move by o.momentum towards those of a batch of o.count values; the variance there
+-- is divided by count - 1. o.eps is that of invstd.
+function M.running_statistics_(running_mean, running_var, mean, invstd, o) end
 ---@return daub.Array y
 function M.normalise(x, mean, invstd, weight, bias, slope) end
 ---@return daub.Array dx, daub.Array dweight, daub.Array dbias given y's gradient g and x's statistics
 function M.batch_norm_backward(x, g, mean, invstd, weight, bias, slope) end
 
 -- Whole maps in one pass (lua/daub/ops/maps.lua).
--- x + t * w: x {…, C}, t {…, 1}, w {C}
-function M.add_outer(x, t, w) end
+-- x + t * w: x {…, C}, t {…, 1}, w {C}; inplace: in contiguous x, which is returned
+function M.add_outer(x, t, w, inplace) end
 -- {N, C}: sums over the places of each picture of a * b. a {N, …, C}, b the same or {N, …, 1}
 function M.picture_sums(a, b) end
 -- y[n, i, j] = x[n, i + by[n, 1], j + by[n, 2]], 0 outside. x {N, H, W, C} of any dtype, by i64 {N, 2}

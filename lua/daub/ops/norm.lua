@@ -57,7 +57,7 @@ local function batch_norm_train(x, o)
       raw(bias), slope)
     return wrap(dx), need[2] and wrap(dw), need[3] and wrap(db)
   end, inputs)
-  return out, wrap(mean), wrap(invstd)
+  return out, mean, invstd
 end
 
 local function as(x, t) return t and t.dtype ~= x.dtype and t:to(x.dtype) or t end
@@ -79,16 +79,6 @@ local function batch_norm_eval(x, mean, var, o)
     return g * scale, need[2] and -(dbias * scale),
       need[3] and (weight and dscale * weight or dscale), need[4] and dscale * invstd, dbias
   end, { x, mean, weight or false, y })
-end
-
--- Moves running statistics towards the batch's; the variance there is divided by n - 1.
-local function update_running(running_mean, running_var, mean, invstd, o)
-  local n = o.count
-  autograd.no_grad(function()
-    local var = (invstd:square():reciprocal() - o.eps):clamp(0)
-    running_mean:lerp_(mean, o.momentum)
-    running_var:lerp_(var * (n / math.max(n - 1, 1)), o.momentum)
-  end)
 end
 
 local batch_defaults = { weight = options.none, bias = options.none, training = false,
@@ -116,8 +106,10 @@ function M.batch_norm(x, running_mean, running_var, o)
     end
     local y, mean, invstd = batch_norm_train(x, o)
     if running_mean then
-      o.count = count
-      update_running(running_mean, running_var, mean, invstd, o)
+      A.running_statistics_(running_mean.array, running_var.array, mean, invstd, { eps = o.eps,
+        momentum = o.momentum, count = count })
+      class.changed(running_mean)
+      class.changed(running_var)
     end
     return y
   end
