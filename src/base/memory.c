@@ -24,7 +24,13 @@ typedef struct header {
     bool large, free, last; // last: at the end of its region
 } header;
 
-enum { HEADER = 64, STEPS = 8, MIN_SHIFT = 8, CLASSES = (48 - MIN_SHIFT) * STEPS };
+enum {
+    HEADER = 64,
+    STEPS = 8,
+    MIN_SHIFT = 8,
+    CLASSES = (48 - MIN_SHIFT) * STEPS,
+    SPARE_BLOCKS = 16
+};
 #define PAGE ((size_t)4096)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE ((size_t)64 << 10)
@@ -187,6 +193,11 @@ static header *ask_system(size_t size) {
         h = from_system(size);
     }
     pthread_mutex_lock(&lock);
+    // How many small blocks are in use at once depends on when the collector came: some to spare.
+    for (int i = 1; h && size < LARGE && i < SPARE_BLOCKS && size * (size_t)i < 4 * LARGE; i++) {
+        header *more = new_small(size);
+        if (more) put(more);
+    }
     return h;
 }
 
