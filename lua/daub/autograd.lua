@@ -5,7 +5,8 @@
 --     local g = autograd.grad(y, x, { create_graph = true })    -- g can be differentiated again
 --
 -- A node is a plain table: {name, edges = nodes of its inputs (or false), backward = function(g,
--- need), saved, versions}. A leaf that requires grad is a node with `leaf` and no edges.
+-- need), saved, versions}. A leaf that requires grad is a node with `leaf` and no edges. A node of
+-- one edge may have add(g, sum), which adds to the array `sum` what backward makes of the array g.
 -- backward(g, need) returns one gradient per input (nil or false where need[i] is false or there is
 -- none); it is made of differentiable ops, so running it with recording on gives the graph of the
 -- gradient. Without a graph of the gradient, g and what backward returns belong to the tape, which
@@ -208,6 +209,11 @@ local function flow(node, g, wanted, grads, own)
     any = any or need[i]
   end
   if not any then return end
+  local sum = node.add and not enabled and grads[edges[1]]
+  if sum and alone(own, sum) and sum.dtype == g.dtype and A.is_contiguous(sum.array) then
+    node.add(g.array, sum.array)
+    return
+  end
   local saved = node.saved
   if saved then check_saved(node) end
   local out = { node.backward(g, need) }
@@ -237,7 +243,7 @@ local function run(roots, seeds, targets, keep)
     elseif g and wanted[node] then
       flow(node, g, wanted, grads, own)
       let_go(own, g)
-      if not keep then node.backward, node.edges, node.saved = nil, nil, nil end
+      if not keep then node.backward, node.edges, node.saved, node.add = nil, nil, nil, nil end
     end
   end
   return results

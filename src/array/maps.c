@@ -68,29 +68,50 @@ static void outer_job(void *context, int64_t job, int worker) {
                                                  o->channels);
 }
 
-daub_status daub_array_add_outer(daub_array *y, const daub_array *x, const daub_array *t,
-                                 const daub_array *w) {
-    daub_array plain[3] = {{0}}, result = {0};
+static daub_status check_outer(const daub_array *x, const daub_array *t, const daub_array *w) {
     if (!daub_dtype_is_float(x->dtype) || !fits(x, t, false, true))
         return mismatch("add_outer", x, t, "f32 or f64 of shapes {.., C} and {.., 1}");
     if (w->dtype != x->dtype || w->ndim != 1 || w->shape[0] != x->shape[x->ndim - 1])
         return mismatch("add_outer", x, w, "{.., C} and a factor for each channel {C}");
-    daub_status status = take(plain, (const daub_array *[]){x, t, w}, 3);
+    return DAUB_OK;
+}
+
+// All contiguous; y may be x.
+static daub_status run_outer(char *y, const daub_array *x, const daub_array *t,
+                             const daub_array *w) {
+    if (daub_array_numel(x) == 0) return DAUB_OK;
+    int64_t channels = w->shape[0], rows = daub_array_numel(x) / channels;
+    outer o = {.y = y,
+               .x = x->data,
+               .t = t->data,
+               .w = w->data,
+               .rows = rows,
+               .channels = channels,
+               .per_job = CHUNK / channels + 1,
+               .size = (int64_t)daub_dtype_size(x->dtype),
+               .type = x->dtype == DAUB_F64};
+    return daub_pool_run(outer_job, &o, (rows + o.per_job - 1) / o.per_job);
+}
+
+daub_status daub_array_add_outer(daub_array *y, const daub_array *x, const daub_array *t,
+                                 const daub_array *w) {
+    daub_array plain[3] = {{0}}, result = {0};
+    daub_status status = check_outer(x, t, w);
+    if (status == DAUB_OK) status = take(plain, (const daub_array *[]){x, t, w}, 3);
     if (status == DAUB_OK) status = daub_array_create(&result, x->dtype, x->ndim, x->shape);
-    if (status == DAUB_OK && daub_array_numel(x) > 0) {
-        int64_t channels = w->shape[0], rows = daub_array_numel(x) / channels;
-        outer o = {.y = result.data,
-                   .x = plain[0].data,
-                   .t = plain[1].data,
-                   .w = plain[2].data,
-                   .rows = rows,
-                   .channels = channels,
-                   .per_job = CHUNK / channels + 1,
-                   .size = (int64_t)daub_dtype_size(x->dtype),
-                   .type = x->dtype == DAUB_F64};
-        status = daub_pool_run(outer_job, &o, (rows + o.per_job - 1) / o.per_job);
-    }
+    if (status == DAUB_OK) status = run_outer(result.data, &plain[0], &plain[1], &plain[2]);
     return drop(status, plain, 3, &result, y);
+}
+
+daub_status daub_array_add_outer_to(const daub_array *x, const daub_array *t, const daub_array *w) {
+    daub_array plain[2] = {{0}}, none = {0}, unused;
+    daub_status status = check_outer(x, t, w);
+    if (status == DAUB_OK && !daub_array_is_contiguous(x))
+        status =
+            daub_fail(DAUB_INVALID, "add_outer: x is not contiguous, it cannot change in place");
+    if (status == DAUB_OK) status = take(plain, (const daub_array *[]){t, w}, 2);
+    if (status == DAUB_OK) status = run_outer(x->data, x, &plain[0], &plain[1]);
+    return drop(status, plain, 2, &none, &unused);
 }
 
 // ---- sums of products

@@ -7,6 +7,8 @@
 // y = x + t w. x: {.., C}, t: {.., 1}, w: {C}; all f32 or all f64.
 daub_status daub_array_add_outer(daub_array *y, const daub_array *x, const daub_array *t,
                                  const daub_array *w);
+// x += t w, for contiguous x.
+daub_status daub_array_add_outer_to(const daub_array *x, const daub_array *t, const daub_array *w);
 
 // sums[n][c] = sum over all places of picture n of a b. a: {N, .., C}, b: of a's shape or with 1 in
 // place of C; both f32 or both f64. sums: {N, C}

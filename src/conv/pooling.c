@@ -25,6 +25,7 @@ typedef struct pooling {
     const void *from;
     void *to;
     bool apart;     // windows along an axis do not overlap
+    bool add;       // to what is there
     int64_t *index; // of maxima
     const int64_t *places;
     atomic_bool wrong_place;
@@ -210,6 +211,30 @@ daub_status daub_avg_pool2d_grad(daub_array *dx, const daub_array *dy, int64_t h
     }
     return produce(dx, dy->dtype, &p, p.size, FOR_DTYPE(dy->dtype, average_grad_row),
                    p.n * p.size[0]);
+}
+
+daub_status daub_avg_pool2d_grad_add(const daub_array *sum, const daub_array *dy,
+                                     const daub_pool_options *o) {
+    static const char name[] = "avg_pool2d_grad";
+    pooling p;
+    daub_status status = begin(name, "dy", &p, dy);
+    if (status == DAUB_OK) status = daub_check_float(name, "the sum", sum, 4, DAUB_NHWC);
+    if (status != DAUB_OK) return status;
+    if (sum->dtype != dy->dtype || sum->shape[0] != p.n || sum->shape[3] != p.c)
+        return daub_fail(DAUB_INVALID, "%s: the sum %s %s does not fit dy %s %s", name,
+                         daub_dtype_name(sum->dtype), daub_shape_show(sum).s,
+                         daub_dtype_name(dy->dtype), daub_shape_show(dy).s);
+    set_size(p.size, sum->shape[1], sum->shape[2]);
+    status = fixed_windows(name, &p, o);
+    if (status != DAUB_OK) return status;
+    status = check_size(name, &p, dy);
+    if (status == DAUB_OK) {
+        p.to = sum->data;
+        p.add = true;
+        status = daub_pool_run(FOR_DTYPE(dy->dtype, average_grad_row), &p, p.n * p.size[0]);
+    }
+    release_windows(&p);
+    return status;
 }
 
 daub_status daub_adaptive_avg_pool2d_grad(daub_array *dx, const daub_array *dy, int64_t height,

@@ -24,6 +24,9 @@ typedef struct daub_pool_options {
 daub_status daub_avg_pool2d(daub_array *y, const daub_array *x, const daub_pool_options *o);
 daub_status daub_avg_pool2d_grad(daub_array *dx, const daub_array *dy, int64_t height,
                                  int64_t width, const daub_pool_options *o);
+// The same, added to `sum` (contiguous, of the pictures' shape) in place.
+daub_status daub_avg_pool2d_grad_add(const daub_array *sum, const daub_array *dy,
+                                     const daub_pool_options *o);
 
 // `index` (i64, y's shape) holds h * W + w of each maximum, 0-based. A NaN counts as largest.
 daub_status daub_max_pool2d(daub_array *y, daub_array *index, const daub_array *x,

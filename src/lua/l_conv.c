@@ -120,10 +120,19 @@ static int conv_avg_pool2d(lua_State *L) {
 }
 
 static int conv_avg_pool2d_grad(lua_State *L) {
-    lua_settop(L, 4);
+    lua_settop(L, 5);
     daub_pool_options o = check_pool_options(L, 4);
     int64_t height = lx_check_int64(L, 2), width = lx_check_int64(L, 3);
     const daub_array *dy = check_contiguous(L, 1);
+    if (!lua_isnil(L, 5)) {
+        const daub_array *sum = lx_check_array(L, 5);
+        if (sum->ndim != 4 || sum->shape[1] != height || sum->shape[2] != width)
+            return lx_misuse(L, "avg_pool2d_grad: the sum must hold pictures of %dx%d pixels",
+                             (int)height, (int)width);
+        lx_check(L, daub_avg_pool2d_grad_add(sum, dy, &o));
+        lua_pushvalue(L, 5);
+        return 1;
+    }
     daub_array *out = lx_push_array(L);
     return finish(L, out, daub_avg_pool2d_grad(out, dy, height, width, &o));
 }

@@ -5,6 +5,11 @@
 static int maps_add_outer(lua_State *L) {
     const daub_array *x = lx_check_array(L, 1), *t = lx_check_array(L, 2);
     const daub_array *w = lx_check_array(L, 3);
+    if (lua_toboolean(L, 4)) {
+        lx_check(L, daub_array_add_outer_to(x, t, w));
+        lua_settop(L, 1);
+        return 1;
+    }
     daub_array *y = lx_push_array(L);
     lx_check(L, daub_array_add_outer(y, x, t, w));
     lx_account(L, y);

@@ -234,6 +234,22 @@ describe("pooling and resampling", function()
     end)
   end
 
+  it("add the averages' adjoint to a sum", function()
+    for _, o in ipairs { { kernel = 2 }, { kernel = 3, stride = 1, padding = 1 },
+      { kernel = { 1, 2 }, stride = 3 } } do
+      local x = fill { N, H, W, CHANNELS }
+      local dy = fill(A.shape(C.avg_pool2d(x, o)))
+      local expected = A.binary("add", x, C.avg_pool2d_grad(dy, H, W, o))
+      local sum = A.clone(x)
+      assert.equal(sum, C.avg_pool2d_grad(dy, H, W, o, sum))
+      assert_close(A.totable(expected), A.totable(sum), 1e-6)
+    end
+    local dy = fill { 1, 2, 2, 3 }
+    for _, sum in ipairs { fill { 1, 4, 5, 3 }, fill { 1, 4, 4, 2 }, A.new { 1, 4, 4, 3 } } do
+      assert.has_error(function() C.avg_pool2d_grad(dy, 4, 4, { kernel = 2 }, sum) end)
+    end
+  end)
+
   it("hand a NaN on, and padding never wins", function()
     local x = A.full({ 1, 2, 2, 1 }, -5, "f32")
     assert.same({ -5, -5, -5, -5 },

@@ -14,6 +14,33 @@ describe("noise and gates", function()
     end
   end)
 
+  it("are added in place where that is asked for", function()
+    local x, noise = tensor.randn { 3, 5, 7, 6 }, tensor.randn { 3, 5, 7, 1 }
+    local weight = tensor.randn({ 6 }, { requires_grad = true })
+    local h = tensor.ones({}, { requires_grad = true }) * x
+    local y = F.add_noise(x, noise, weight)
+    local z = F.add_noise(h, noise, weight, { inplace = true })
+    assert.are.equal(y:detach():tobytes(), z:detach():tobytes())
+    assert.are.equal(h:view(), z:view())
+    z:square():sum():backward()
+    local gradient = weight.grad
+    weight.grad = nil
+    y:square():sum():backward()
+    assert.is_true(largest(gradient - weight.grad) < 1e-3)
+    local e = tensor.ones({ 1, 1, 1, 6 }, { requires_grad = true }):exp()
+    F.add_noise(e, tensor.ones { 1, 1, 1, 1 }, weight, { inplace = true })
+    local ok, message = pcall(function() e:sum():backward() end)
+    assert.is_false(ok)
+    assert.truthy(tostring(message):match("changed in place"))
+    assert.has_error(function()
+      F.add_noise(x:requires_grad_(), noise, weight, { inplace = true })
+    end, "add_noise: a leaf that requires grad cannot change in place")
+    assert.has_error(function()
+      F.add_noise(tensor.randn({ 1, 2, 2, 3 }):permute { 1, 3, 2, 4 }, tensor.ones { 1, 2, 2, 1 },
+        tensor.ones { 3 }, { inplace = true })
+    end, "add_outer: x is not contiguous, it cannot change in place")
+  end)
+
   it("take views", function()
     local x = tensor.randn({ 3, 4, 6, 5 }):permute { 1, 3, 2, 4 }
     local noise, weight = tensor.randn({ 3, 6, 8, 1 }):narrow(3, 2, 4), tensor.randn { 5 }

@@ -49,8 +49,9 @@ function M.avg_pool2d(x, o) end
 ---@param height integer
 ---@param width integer
 ---@param o daub.core.PoolOptions
+---@param sum? daub.Array contiguous {N, height, width, C}: dx is added to it, and it is returned
 ---@return daub.Array dx {N, height, width, C}
-function M.avg_pool2d_grad(dy, height, width, o) end
+function M.avg_pool2d_grad(dy, height, width, o, sum) end
 
 ---A NaN counts as largest.
 ---@param x daub.Array

@@ -169,7 +169,8 @@ function M.avg_pool2d(x, kernel, o)
   local c = pooling("avg_pool2d", x, kernel, o)
   local height, width = x.shape[2], x.shape[3]
   return linear_map("avg_pool2d", x, function(a) return C.avg_pool2d(a, c) end,
-    function(g) return C.avg_pool2d_grad(g, height, width, c) end)
+    function(g) return C.avg_pool2d_grad(g, height, width, c) end,
+    function(g, sum) C.avg_pool2d_grad(g, height, width, c, sum) end)
 end
 
 --- Largest elements of windows; padding never wins.

@@ -22,16 +22,24 @@ local function expect_maps(op, x)
   return unpack(x.shape)
 end
 
---- x + noise * weight: one number for each place, scaled for each channel.
+--- x + noise * weight: one number for each place, scaled for each channel. `inplace`: in the memory of
+--- an x that was just made and that nothing else uses, before or after.
 ---@param x daub.Tensor {N, H, W, C}
 ---@param noise daub.Tensor {N, H, W, 1}
 ---@param weight daub.Tensor {C}
+---@param o? {inplace: boolean}
 ---@return daub.Tensor {N, H, W, C}
-function M.add_noise(x, noise, weight)
+function M.add_noise(x, noise, weight, o)
+  local inplace = options.check("add_noise", o, { inplace = false }).inplace
   local n, h, w, c = expect_maps("add_noise", x)
   expect("add_noise", "the noise", noise, { n, h, w, 1 })
   expect("add_noise", "the weight", weight, { c })
-  local y = wrap(A.add_outer(x.array, noise.array, weight.array))
+  if inplace and autograd.enabled() and x.requires_grad and not x.node then
+    misuse("add_noise: a leaf that requires grad cannot change in place")
+  end
+  local array = A.add_outer(x.array, noise.array, weight.array, inplace)
+  if inplace then class.changed(x) end
+  local y = inplace and class.wrap_view(x, array) or wrap(array)
   return record(y, "add_noise", { x, noise, weight }, function(g, need)
     local d_weight
     if need[3] and autograd.enabled() then d_weight = (g * noise):sum { 1, 2, 3 }

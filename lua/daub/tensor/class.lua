@@ -124,10 +124,13 @@ end
 ---@param x daub.Tensor
 ---@param forward fun(a: daub.Array): daub.Array
 ---@param transpose fun(g: daub.Array): daub.Array
-function M.linear_map(name, x, forward, transpose)
-  return record(wrap(forward(x.array)), name, { x }, function(g)
+---@param add? fun(g: daub.Array, sum: daub.Array) adds the transpose of g to `sum`, of x's shape
+function M.linear_map(name, x, forward, transpose, add)
+  local y = record(wrap(forward(x.array)), name, { x }, function(g)
     return M.linear_map(name, g, transpose, forward)
   end)
+  if y.node then y.node.add = add end
+  return y
 end
 
 --- g where z > 0, slope * g elsewhere; its own transpose. Without a slope g itself.

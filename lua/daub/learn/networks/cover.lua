@@ -75,10 +75,9 @@ function DoublingConv:init(from, to)
 end
 function DoublingConv:fan_in() return 9 * self.weight.shape[4] end
 function DoublingConv:forward(x)
-  local w, none = self.weight, { 0, 0 }
-  w = w:pad { { 0, 1 }, none, none, none } + w:pad { { 1, 0 }, none, none, none }
-  w = w:pad { none, { 0, 1 }, none, none } + w:pad { none, { 1, 0 }, none, none }
-  return F.conv_transpose2d(x, w, { stride = 2, padding = 1 })
+  local to, from = self.weight.shape[3], self.weight.shape[4]
+  local w = F.avg_pool2d(self.weight:reshape { 1, 3, 3, to * from }, 2, { stride = 1, padding = 1 })
+  return F.conv_transpose2d(x, (w * 4):reshape { 4, 4, to, from }, { stride = 2, padding = 1 })
 end
 M.DoublingConv = DoublingConv
 
@@ -144,7 +143,8 @@ function Octave:init(from, to, second, gate_from)
 end
 function Octave:forward(x, drawn, gate_x)
   local n, h, w = x.shape[1], x.shape[2] * 2, x.shape[3] * 2
-  x = self.norm(F.add_noise(self.up(x), drawn:reshape { n, h, w, 1 }, self.noise))
+  drawn = drawn:reshape { n, h, w, 1 }
+  x = self.norm(F.add_noise(self.up(x), drawn, self.noise, { inplace = true }))
   if self.second then x = self.second(x) end
   if self.gate then x = F.gate(x, self.gate(gate_x)) end
   return x
@@ -195,7 +195,8 @@ function Halving:init(from, to)
   nn.init.constant_(norm.weight, math.sqrt(0.5))
   nn.init.constant_(short_norm.weight, math.sqrt(0.5))
 end
-function Halving:forward(x) return self.conv(x) + self.short(x) end
+-- The shortcut comes first: its gradient then comes last, and is added to the other's in place.
+function Halving:forward(x) return self.short(x) + self.conv(x) end
 
 local function critic(widths, o)
   local n, w, h, channels = plan(widths, o)
