@@ -22,8 +22,8 @@ local function expect_maps(op, x)
   return unpack(x.shape)
 end
 
---- x + noise * weight: one number for each place, scaled for each channel. `inplace`: in the memory of
---- an x that was just made and that nothing else uses, before or after.
+--- x + noise * weight: one number for each place, scaled for each channel. `inplace`: in the memory
+--- of an x that was just made and that nothing else uses, before or after.
 ---@param x daub.Tensor {N, H, W, C}
 ---@param noise daub.Tensor {N, H, W, 1}
 ---@param weight daub.Tensor {C}
