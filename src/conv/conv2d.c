@@ -93,12 +93,12 @@ daub_status daub_conv2d(daub_array *y, const daub_array *x, const daub_array *we
     if (bias && bias->shape[0] != s.o)
         return daub_fail(DAUB_INVALID, "%s: bias %s, %lld filters expected", name,
                          daub_shape_show(bias).s, (long long)s.o);
-    daub_array result;
-    status = daub_array_create(&result, x->dtype, 4, (int64_t[]){s.n, s.out[0], s.out[1], s.o});
-    if (status != DAUB_OK) return status;
     if (slope && !(*slope >= 0))
         return daub_fail(DAUB_INVALID, "%s: a slope of %g (at least 0 expected)", name, *slope);
     s.slope = slope;
+    daub_array result;
+    status = daub_array_create(&result, x->dtype, 4, (int64_t[]){s.n, s.out[0], s.out[1], s.o});
+    if (status != DAUB_OK) return status;
     status = forward(&s, x->dtype, x->data, weight->data, bias ? bias->data : NULL, result.data);
     if (status == DAUB_OK)
         *y = result;
