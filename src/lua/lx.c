@@ -80,15 +80,14 @@ daub_array *lx_check_array(lua_State *L, int index) {
 }
 
 // The collector sees only the small userdata, so it is told when to collect everything: when the
-// bytes behind them have passed a limit, or, at a good time, when so much was made since. The limit
-// lies above what was left by the collection before; where that found little, above what was there:
-// work that needs so much comes back, as the next step of a training does. A large Lua heap takes
-// longer to go through and must be worth it.
+// bytes behind them have grown by so much, or, at a good time, when so much was made since. A large
+// Lua heap takes longer to go through and must be worth it.
 static const int64_t worth = (int64_t)16 << 20;
-static int64_t limit, made; // bytes in use; made since the last collection
+static int64_t left, made; // bytes in use after the last collection; made since then
 
 static void collect(lua_State *L) {
     lua_gc(L, LUA_GCCOLLECT, 0);
+    left = daub_memory_stats().in_use;
     made = 0;
 }
 
@@ -105,11 +104,7 @@ void lx_account(lua_State *L, const daub_array *a) {
     if (bytes < 4096) return;
     made += bytes;
     if (made < worth) return;
-    int64_t before = daub_memory_stats().in_use;
-    if (before <= limit) return;
-    collect(L);
-    int64_t left = daub_memory_stats().in_use, base = left > before / 8 * 7 ? before : left;
-    limit = base + larger(left / 16, heap_worth(L));
+    if (daub_memory_stats().in_use > left + larger(left / 8, heap_worth(L))) collect(L);
 }
 
 void lx_tidy(lua_State *L) {
