@@ -178,7 +178,7 @@ for i = 2, #ways do
   for _, entry in ipairs(measures) do
     local d = spread.compare(found.direct[entry[1]], found[way.name][entry[1]])
     local within = d.p >= 0.05
-    report:say(("| %s, %s | %+.3g | %+.2f | %.2f | %s |"):format(way.name, entry[2],
+    report:say(("| %s, %s | %+.3g | %+.2f | %.2g | %s |"):format(way.name, entry[2],
       d.difference, d.difference / d.pooled, d.p, within and "within the spread" or "apart"))
     d.event, d.way, d.against, d.measure = "difference", way.name, "direct", entry[1]
     d.within = within
