@@ -81,8 +81,9 @@ daub_array *lx_check_array(lua_State *L, int index) {
 
 // The collector sees only the small userdata, so it is told when to collect everything: when the
 // bytes behind them have grown by so much, or, at a good time, when so much was made since. A large
-// Lua heap takes longer to go through and must be worth it.
-static const int64_t worth = (int64_t)16 << 20;
+// Lua heap takes longer to go through and must be worth it, up to a limit: most of a very large one
+// are strings (a checkpoint's bytes), which take no time.
+static const int64_t worth = (int64_t)16 << 20, worth_most = (int64_t)64 << 20;
 static int64_t left, made; // bytes in use after the last collection; made since then
 
 static void collect(lua_State *L) {
@@ -96,7 +97,8 @@ static int64_t larger(int64_t a, int64_t b) {
 }
 
 static int64_t heap_worth(lua_State *L) {
-    return larger(worth, (int64_t)lua_gc(L, LUA_GCCOUNT, 0) << 14); // KiB, 16 bytes for each
+    int64_t heap = (int64_t)lua_gc(L, LUA_GCCOUNT, 0) << 14; // KiB, 16 bytes for each
+    return larger(worth, heap < worth_most ? heap : worth_most);
 }
 
 void lx_account(lua_State *L, const daub_array *a) {

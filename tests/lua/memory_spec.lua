@@ -48,6 +48,20 @@ describe("training", function()
   end
 end)
 
+describe("the collector", function()
+  it("lets go of arrays though the Lua heap is large", function()
+    local text = ("x"):rep(2 ^ 27) -- as a checkpoint's bytes
+    collectgarbage()
+    local before, most = system.memory().in_use, 0
+    for _ = 1, 300 do
+      A.full({ 2 ^ 18 }, 0, "f32") -- 1 MiB that nobody keeps
+      most = math.max(most, system.memory().in_use)
+    end
+    assert.is_true(most - before < 2 ^ 27)
+    assert.equal(2 ^ 27, #text)
+  end)
+end)
+
 describe("the tape", function()
   local function leaf(values) return tensor.from(values, { requires_grad = true }) end
 
