@@ -1,7 +1,7 @@
 -- Learning: datasets from pictures, augmentation, settings, runs that resume bit for bit.
 local augment = require "daub.learn.augment"
 local autograd = require "daub.autograd"
-local checkpoint = require "daub.learn.checkpoint"
+local checkpoint = require "daub.checkpoint"
 local data = require "daub.learn.data"
 local json = require "daub.json"
 local run = require "daub.learn.run"

@@ -7,7 +7,7 @@
 --
 -- Every file appears whole; `latest` names a checkpoint only after that is on disk, so a run that
 -- is killed goes on from the last checkpoint it reported.
-local checkpoint = require "daub.learn.checkpoint"
+local checkpoint = require "daub.checkpoint"
 local json = require "daub.json"
 local system = require "daub.core.system"
 
