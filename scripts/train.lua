@@ -14,8 +14,8 @@ local o = cli.parse(arg, {
     { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
-      help = "batch, lr, beta1, beta2, loss, augment, zoom, mirror, precision, latent; "
-        .. "dcgan: ngf, ndf; tiny, lite, base: widths" },
+      help = "batch, lr, lr_critic, decay, beta1, beta2, loss, augment, zoom, mirror, precision, "
+        .. "latent; dcgan: ngf, ndf; tiny, lite, base: widths" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
@@ -57,8 +57,13 @@ local packed = { width = options.size.width, height = options.size.height,
 function packed.progress(done, count)
   report:progress(("reading pictures: %d of %d"):format(done, count), done / count)
 end
-local dataset, refused = must(data.open(pictures, packed))
-for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
+local function open(list)
+  local dataset, refused = must(data.open(list, packed))
+  for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
+  return dataset
+end
+local learnt, held = data.split(pictures)
+local dataset, held_out = open(learnt), held[1] and open(held)
 
 -- The networks and what trains them.
 daub.seed(options.seed)
@@ -66,14 +71,17 @@ daub.precision(s.precision)
 local network, shape = plan.network(options.recipe), plan.shape(options)
 local G, D = network.generator(shape), network.critic(shape)
 local average = Average.new(G, network.generator(shape))
-local adam = { lr = s.lr, betas = { s.beta1, s.beta2 } }
-local adam_g, adam_d = optim.Adam(G:parameters(), adam), optim.Adam(D:parameters(), adam)
+local function adam(net, lr)
+  return optim.Adam(net:parameters(), { lr = lr, betas = { s.beta1, s.beta2 } })
+end
+local adam_g, adam_d = adam(G, s.lr), adam(D, s.lr_critic > 0 and s.lr_critic or s.lr)
 local loss = losses[s.loss]
 local change = augment.new(augment.parse(s.augment), options.seed)
 
 local session = must(trainer.start {
   run = run, report = report, average = average,
-  dataset = dataset, dataset_path = system.realpath(data.path(pictures, packed)),
+  dataset = dataset, dataset_path = system.realpath(data.path(learnt, packed)), held_out = held_out,
+  optimisers = { adam_g, adam_d }, decay = s.decay,
   state = { generator = G, critic = D, average = average, adam_g = adam_g, adam_d = adam_d },
   seed = options.seed, batch = s.batch, latent = s.latent,
   loader = { zoom = s.zoom, mirror = s.mirror == 1 },
@@ -106,8 +114,7 @@ end
 session:finish()
 
 if session.interrupted then
-  cli.interrupted(("step %d is saved (daub train %s --out %s --resume goes on)")
-    :format(session.done, o.collection, o.out))
+  cli.interrupted(("step %d is saved (--resume goes on)"):format(session.done))
 end
 report:event { event = "done", run = o.out, step = session.done, sample = session.sampled }
 report:say(session.sampled)

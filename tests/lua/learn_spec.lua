@@ -255,6 +255,19 @@ describe("a run's folder", function()
   end)
 end)
 
+describe("learning rates", function()
+  local trainer = require "daub.learn.trainer"
+
+  it("fall by half a cosine at the end", function()
+    assert.are.equal(1, trainer.fallen(0, 1))
+    assert.near(0.5, trainer.fallen(0.5, 1), 1e-12)
+    assert.near(0, trainer.fallen(1, 1), 1e-12)
+    assert.are.equal(1, trainer.fallen(0.75, 0.25))
+    assert.near(0.5, trainer.fallen(0.875, 0.25), 1e-12)
+    assert.are.equal(1, trainer.fallen(0.99, 0))
+  end)
+end)
+
 describe("daub train", function()
   local folder, pictures
   setup(function()
@@ -270,6 +283,24 @@ describe("daub train", function()
   local function last(out)
     return system.sha256_file(folder .. "/" .. out .. "/checkpoints/step-000006.safetensors")
   end
+
+  it("lets both learning rates fall, the same ones after a stop", function()
+    local words = fixture.small.dcgan .. " --set decay=0.5 --set lr=1e-3 --set lr_critic=4e-4"
+    assert.are.equal(0, train("fall", words .. " --steps 6"))
+    local state = assert(run.read(folder .. "/fall"):load())
+    local left = (1 - math.cos(math.pi * (1 / 6) / 0.5)) / 2
+    assert.near(1e-3 * left, state.adam_g.options.lr, 1e-9)
+    assert.near(4e-4 * left, state.adam_d.options.lr, 1e-9)
+    local process = fixture.start(pictures, folder .. "/fall-stopped",
+      words .. " --steps 6 --save-every 0 --json")
+    local text = ""
+    repeat text = text .. assert(process:read(60)) until text:find('"saved"', 1, true)
+    process:kill("int")
+    process:wait(60)
+    process:close()
+    assert.are.equal(0, train("fall-stopped", "--resume --steps 6"))
+    assert.are.equal(last "fall", last "fall-stopped")
+  end)
 
   local kinds = { dcgan = fixture.small.dcgan, lite = fixture.small.lite }
   if system.info().bf16 then kinds.bf16 = fixture.small.dcgan .. " --set precision=bf16" end

@@ -9,8 +9,8 @@ local function numbered(count)
 end
 
 describe("the held-out tenth", function()
-  it("is a tenth, 100 or a fifth", function()
-    for count, expected in pairs { [2000] = 200, [700] = 100, [300] = 60, [12] = 2, [4] = 0 } do
+  it("is a tenth, 100 or a fifth, and nothing of very few", function()
+    for count, expected in pairs { [2000] = 200, [700] = 100, [300] = 60, [40] = 8, [39] = 0, [0] = 0 } do
       local train, held = data.split(numbered(count))
       assert.same({ count - expected, expected }, { #train, #held })
     end

@@ -42,9 +42,11 @@ function Step.new(o)
   local self = setmetatable({ settings = s, number = 0, loss = losses[s.loss] }, Step)
   self.generator, self.critic = network.generator(shape), network.critic(shape)
   if not o.plain then self.average = Average.new(self.generator, network.generator(shape)) end
-  local adam = { lr = s.lr, betas = { s.beta1, s.beta2 } }
-  self.adam_g = optim.Adam(self.generator:parameters(), adam)
-  self.adam_d = optim.Adam(self.critic:parameters(), adam)
+  local function adam(net, lr)
+    return optim.Adam(net:parameters(), { lr = lr, betas = { s.beta1, s.beta2 } })
+  end
+  self.adam_g = adam(self.generator, s.lr)
+  self.adam_d = adam(self.critic, s.lr_critic > 0 and s.lr_critic or s.lr)
   self.change = augment.new(augment.parse(s.augment), 1)
   local real = not o.batches
     and tensor.rand { s.batch, o.size.height, o.size.width, 3 } * 2 - 1 or nil

@@ -17,6 +17,8 @@ local M = {}
 
 local ABANDONED = 3600 -- seconds
 
+M.fewest = 40 -- pictures of a collection of which some are held out
+
 M.endings = { jpg = true, jpeg = true, png = true, gif = true, bmp = true, tga = true, webp = true }
 
 ---The picture files of a folder, by content hash and each once: what `open` takes.
@@ -42,15 +44,17 @@ end
 ---Parts pictures into those to learn from and a held-out tenth (at least 100, or a fifth of a
 ---collection that is small), never learnt from: what paintings are measured by. Those whose SHA-256
 ---comes first are held out, so the choice does not hang on the order of the pictures, and hardly
----changes when a collection grows.
+---changes when a collection grows. A tenth of fewer than `data.fewest` says nothing: all are learnt
+---from.
 ---@generic T : {sha256: string}
 ---@param pictures T[]
----@return T[] train, T[] held both in the order given; fewer than 5 pictures hold none out
+---@return T[] train, T[] held both in the order given
 function M.split(pictures)
   local order = {}
   for i, picture in ipairs(pictures) do order[i] = picture.sha256 end
   table.sort(order)
-  local last = order[math.max(math.floor(#order / 10), math.min(100, math.floor(#order / 5)))]
+  local count = math.max(math.floor(#order / 10), math.min(100, math.floor(#order / 5)))
+  local last = #order >= M.fewest and order[count]
   local train, held = {}, {}
   for _, picture in ipairs(pictures) do
     local list = last and picture.sha256 <= last and held or train

@@ -9,6 +9,8 @@ local M = {}
 local common = {
   batch = { 32, min = 1, max = 4096, whole = true },
   lr = { 2e-4, min = 0, max = 1 },
+  lr_critic = { 0, min = 0, max = 1 }, -- 0: as lr
+  decay = { 0, min = 0, max = 1 },     -- share of the run, at its end, in which both rates fall
   beta1 = { 0.5, min = 0, max = 0.9999 },
   beta2 = { 0.999, min = 0, max = 0.99999 },
   precision = { "f32", one_of = { "f32", "bf16" } },

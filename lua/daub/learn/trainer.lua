@@ -3,7 +3,7 @@
 --
 --     local session = trainer.start { run = r, report = report, steps = 20000, … }
 --     while session:continues() do
---       … one step, with session.step, session:noise() and session:batch() …
+--       … one step, with session.step, session.share, session:noise() and session:batch() …
 --       session:stepped { critic = d_loss, generator = g_loss }
 --     end
 --     session:finish()
@@ -31,6 +31,7 @@ local APART = 2 ^ 24 -- numbers between the places of two steps
 
 ---@class daub.learn.Session
 ---@field step integer the step that is being done, from 1
+---@field share number how much of the run lies before this step, 0 … 1, in steps or in time
 ---@field interrupted boolean Ctrl-C ended the loop
 ---@field sampled string|nil path of the last sample grid
 local Session = {}
@@ -56,7 +57,10 @@ end
 ---@field report daub.progress.Reporter
 ---@field dataset daub.core.Dataset
 ---@field dataset_path? string its file, for the log
+---@field held_out? daub.core.Dataset pictures that are not learnt from
 ---@field average daub.learn.Average
+---@field optimisers daub.Optimiser[] their learning rates fall at the end of the run
+---@field decay number share of the run in which they do, by half a cosine to 0; 0: never
 ---@field state table<string, table> what a checkpoint holds, each with state() and load_state()
 ---@field seed integer
 ---@field batch integer
@@ -69,7 +73,9 @@ end
 ---@param o daub.learn.SessionOptions
 ---@return daub.learn.Session|nil session, string? message, string? code
 function M.start(o)
-  local self = setmetatable({ o = o, step = 1, done = 0, interrupted = false }, Session)
+  local self = setmetatable({ o = o, step = 1, share = 0, done = 0, interrupted = false,
+    rates = {} }, Session)
+  for i, optimiser in ipairs(o.optimisers) do self.rates[i] = optimiser.options.lr end
   local before, message, code = o.run:load()
   if not before and message then return nil, message, code end
   if before then
@@ -85,10 +91,22 @@ function M.start(o)
   self.logged = { time = self.begun, step = self.done }
   self.saved_at, self.sums = self.begun, {}
   o.run:log { event = "start", step = self.done, dataset = o.dataset_path,
-    pictures = o.dataset:info().count, steps = o.steps, minutes = o.minutes,
+    pictures = o.dataset:info().count,
+    held_out = o.held_out and o.held_out:info().count or 0, steps = o.steps, minutes = o.minutes,
     save_every = o.save_every, threads = system.info().threads }
   system.hold_interrupts(true)
   return self
+end
+
+---What learning rates are multiplied with: 1, and in the last `decay` of the run half a cosine
+---that ends at 0.
+---@param share number of the run that is done, 0 … 1
+---@param decay number share of the run, 0 … 1
+---@return number
+function M.fallen(share, decay)
+  local left = 1 - share
+  if left >= decay then return 1 end
+  return (1 - math.cos(math.pi * left / decay)) / 2
 end
 
 ---Seconds spent on steps, those before a stop included.
@@ -108,6 +126,10 @@ function Session:continues()
     self:save()
   end
   self.step = self.done + 1
+  self.share = math.min(1, o.steps and self.done / o.steps or self:seconds() / (o.minutes * 60))
+  for i, optimiser in ipairs(o.optimisers) do
+    optimiser.options.lr = self.rates[i] * M.fallen(self.share, o.decay)
+  end
   return true
 end
 
@@ -140,7 +162,8 @@ function Session:write_log()
   if steps == 0 then return end
   local pace = (now - self.logged.time) / steps
   local entry = { step = self.done, images = self.done * self.o.batch, seconds = self:seconds(),
-    seconds_per_step = pace, peak_rss = system.memory().peak_rss }
+    seconds_per_step = pace, lr = self.o.optimisers[1].options.lr,
+    peak_rss = system.memory().peak_rss }
   for _, name in ipairs(options.sorted_keys(self.sums)) do entry[name] = self.sums[name] / steps end
   self.o.run:log(entry)
   entry.event = "step"
