@@ -14,8 +14,8 @@ local o = cli.parse(arg, {
     { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
-      help = "batch, lr, lr_critic, decay, beta1, beta2, loss, augment, zoom, mirror, precision, "
-        .. "latent; dcgan: ngf, ndf; tiny, lite, base: widths" },
+      help = "batch, lr, lr_critic, decay, beta1, beta2, loss, penalty, augment, zoom, mirror, "
+        .. "precision, latent; dcgan: ngf, ndf; tiny, lite, base: widths, flavour" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
@@ -29,6 +29,7 @@ local data = require "daub.learn.data"
 local trainer = require "daub.learn.trainer"
 local augment = require "daub.learn.augment"
 local losses = require "daub.learn.losses"
+local penalty = require "daub.learn.penalty"
 local Average = require "daub.learn.average"
 local collection = require "daub.collect.collection"
 local optim = require "daub.optim"
@@ -75,7 +76,7 @@ local function adam(net, lr)
   return optim.Adam(net:parameters(), { lr = lr, betas = { s.beta1, s.beta2 } })
 end
 local adam_g, adam_d = adam(G, s.lr), adam(D, s.lr_critic > 0 and s.lr_critic or s.lr)
-local loss = losses[s.loss]
+local game = losses[s.loss]
 local change = augment.new(augment.parse(s.augment), options.seed)
 
 local session = must(trainer.start {
@@ -89,27 +90,24 @@ local session = must(trainer.start {
 })
 
 while session:continues() do
-  local step = session.step
-  local real, fake = session:batch(), G(session:noise())
+  local step, gamma = session.step, penalty.gamma(s, options.size, session.share)
+  local real, fake = change(session:batch(), step, 1), G(session:noise())
 
   -- The critic learns to tell real from painted.
-  local on_real = loss.real(D(change(real, step, 1)))
-  on_real:backward()
-  local on_fake = loss.fake(D(change(fake:detach(), step, 2)))
-  on_fake:backward()
+  local d_loss, steep = game.critic(D, real, change(fake:detach(), step, 2), gamma)
   adam_d:step()
   adam_d:zero_grad()
 
   -- The generator learns to paint what the critic takes for real.
   D:requires_grad_(false)
-  local g_loss = loss.generator(D(change(fake, step, 3)))
+  local g_loss = game.generator(D, change(fake, step, 3), real)
   g_loss:backward()
   adam_g:step()
   adam_g:zero_grad()
   D:requires_grad_(true)
 
   average:update(step, s.batch)
-  session:stepped { critic = on_real + on_fake, generator = g_loss }
+  session:stepped { critic = d_loss, generator = g_loss, penalty = steep }
 end
 session:finish()
 

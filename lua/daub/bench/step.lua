@@ -8,6 +8,7 @@ local Average = require "daub.learn.average"
 local augment = require "daub.learn.augment"
 local daub = require "daub"
 local losses = require "daub.learn.losses"
+local penalty = require "daub.learn.penalty"
 local optim = require "daub.optim"
 local plan = require "daub.learn.plan"
 local tensor = require "daub.tensor"
@@ -39,7 +40,8 @@ function Step.new(o)
   local options = assert(plan.options { recipe = o.recipe, size = o.size, set = pairs_given })
   local network, shape, s = plan.network(o.recipe), plan.shape(options), options.settings
   daub.seed(1)
-  local self = setmetatable({ settings = s, number = 0, loss = losses[s.loss] }, Step)
+  local self = setmetatable({ settings = s, size = options.size, number = 0,
+    game = losses[s.loss] }, Step)
   self.generator, self.critic = network.generator(shape), network.critic(shape)
   if not o.plain then self.average = Average.new(self.generator, network.generator(shape)) end
   local function adam(net, lr)
@@ -55,27 +57,25 @@ function Step.new(o)
 end
 
 function Step:__call()
-  local G, D, loss, change = self.generator, self.critic, self.loss, self.change
+  local G, D, game, change = self.generator, self.critic, self.game, self.change
   self.number = self.number + 1
-  local step = self.number
-  local real, fake = self.batches(), G(tensor.randn { self.settings.batch, self.settings.latent })
+  local step, gamma = self.number, penalty.gamma(self.settings, self.size, 0)
+  local real = change(self.batches(), step, 1)
+  local fake = G(tensor.randn { self.settings.batch, self.settings.latent })
 
-  local on_real = loss.real(D(change(real, step, 1)))
-  on_real:backward()
-  local on_fake = loss.fake(D(change(fake:detach(), step, 2)))
-  on_fake:backward()
+  local d_loss = game.critic(D, real, change(fake:detach(), step, 2), gamma)
   self.adam_d:step()
   self.adam_d:zero_grad()
 
   D:requires_grad_(false)
-  local g_loss = loss.generator(D(change(fake, step, 3)))
+  local g_loss = game.generator(D, change(fake, step, 3), real)
   g_loss:backward()
   self.adam_g:step()
   self.adam_g:zero_grad()
   D:requires_grad_(true)
 
   if self.average then self.average:update(step, self.settings.batch) end
-  return on_real:item() + on_fake:item(), g_loss:item()
+  return d_loss:item(), g_loss:item()
 end
 
 return Step

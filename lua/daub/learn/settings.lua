@@ -1,6 +1,7 @@
 -- What a training run can be told with --set KEY=VALUE: names, defaults, what is allowed.
 local augment = require "daub.learn.augment"
 local nearest = require "daub.nearest"
+local options = require "daub.options"
 local system = require "daub.core.system"
 
 local M = {}
@@ -14,7 +15,8 @@ local common = {
   beta1 = { 0.5, min = 0, max = 0.9999 },
   beta2 = { 0.999, min = 0, max = 0.99999 },
   precision = { "f32", one_of = { "f32", "bf16" } },
-  loss = { "logistic", one_of = { "logistic", "hinge" } },
+  loss = { "logistic", one_of = { "logistic", "hinge", "relativistic" } },
+  penalty = { 0, min = 0, max = 1000 }, -- times the usual gamma (daub.learn.penalty); 0: none
   augment = { "translation", words = true },
   zoom = { 1, min = 0.25, max = 1 },
   mirror = { 0, min = 0, max = 1, whole = true },
@@ -25,6 +27,9 @@ local function declared(network)
   for key, entry in pairs(common) do known[key] = entry end
   for key, default in pairs(network.defaults) do
     known[key] = { default, min = 1, max = 4096, whole = true }
+  end
+  if network.flavours then
+    known.flavour = { "swift", one_of = options.sorted_keys(network.flavours) }
   end
   return known
 end
@@ -64,14 +69,24 @@ function M.describe(network)
   return list
 end
 
+-- What a flavour says where --set says nothing.
+local function flavoured(pairs_given, network)
+  local chosen = "swift"
+  for _, pair in ipairs(pairs_given) do
+    if pair.key == "flavour" then chosen = pair.value end
+  end
+  return network.flavours and network.flavours[chosen] or {}
+end
+
 ---All settings of a run from --set's pairs.
 ---@param pairs_given {key: string, value: string}[]
 ---@param network table
 ---@return table|nil settings, string? message
 function M.read(pairs_given, network)
   local known, settings, names = declared(network), {}, {}
+  local own = flavoured(pairs_given, network)
   for key, entry in pairs(known) do
-    settings[key] = entry[1]
+    settings[key] = own[key] or entry[1]
     names[#names + 1] = key
   end
   for _, pair in ipairs(pairs_given) do

@@ -54,11 +54,11 @@ local function plan(widths, o)
   return n, w, h, channels
 end
 
--- N(0, sqrt(2 / fan_in)) for weights, 0 for biases.
+-- N(0, sqrt(power / fan_in)) for weights, 0 for biases; the power is 2, or a layer's own.
 local function initialise(layer)
   local weight, bias = rawget(layer, "weight"), rawget(layer, "bias")
   if weight and #weight.shape > 1 then
-    nn.init.normal_(weight, 0, math.sqrt(2 / (layer.fan_in and layer:fan_in()
+    nn.init.normal_(weight, 0, math.sqrt((layer.power or 2) / (layer.fan_in and layer:fan_in()
       or (nn.init.fans(weight)))))
   end
   if bias then nn.init.zeros_(bias) end
@@ -96,9 +96,9 @@ function GroupSpread.forward(_, x)
 end
 M.GroupSpread = GroupSpread
 
-local function conv(from, to, kernel, stride)
+local function conv(from, to, kernel, stride, bias)
   return nn.Conv2d(from, to, kernel,
-    { stride = stride or 1, padding = math.floor((kernel - 1) / 2), bias = false })
+    { stride = stride or 1, padding = math.floor((kernel - 1) / 2), bias = bias or false })
 end
 
 local function normalised(layer, channels)
@@ -185,22 +185,46 @@ end
 
 -- ---- the critic
 
+-- A critic is of one of two flavours. `swift` is normalised: it tells colours and layouts apart
+-- soonest. `steady` is not, after R3GAN (Huang et al. 2024): it judges each picture for itself, and
+-- so does its gradient penalty.
+
+-- A convolution of a steady critic.
+local function biased(from, to, kernel, stride, power)
+  local layer = conv(from, to, kernel, stride, true)
+  layer.power = power
+  return layer
+end
+
+-- A convolution and what follows it.
+local function block(flavour, from, to)
+  if flavour == "steady" then return biased(from, to, 3), nn.LeakyReLU(0.2) end
+  return normalised(conv(from, to, 3), to)
+end
+
 -- Half the size: a 4x4 convolution beside a shortcut. Each begins at sqrt(1/2) of its normal
 -- strength, so that the sum has it.
 local Halving = nn.class "Halving"
-function Halving:init(from, to)
+function Halving:init(from, to, flavour)
+  if flavour == "steady" then
+    self.conv = nn.Sequential { biased(from, to, 4, 2, 1), nn.LeakyReLU(0.2) }
+    self.short = nn.Sequential { nn.AvgPool2d(2), biased(from, to, 1, 1, 0.5) }
+    return
+  end
   local norm, short_norm = nn.BatchNorm2d(to), nn.BatchNorm2d(to)
   self.conv = nn.Sequential { conv(from, to, 4, 2), norm, nn.LeakyReLU(0.2) }
   self.short = nn.Sequential { nn.AvgPool2d(2), conv(from, to, 1), short_norm }
   nn.init.constant_(norm.weight, math.sqrt(0.5))
   nn.init.constant_(short_norm.weight, math.sqrt(0.5))
 end
+---What is added, for the penalty's exact pass.
+function Halving:branches() return { self.short, self.conv } end
 -- The shortcut comes first: its gradient then comes last, and is added to the other's in place.
 function Halving:forward(x) return self.short(x) + self.conv(x) end
 
 local function critic(widths, o)
   local n, w, h, channels = plan(widths, o)
-  local c = channels[n]
+  local c, flavour = channels[n], o.flavour
   -- level n, half the sides: a 3x3 convolution of pixels packed 2x2, which is a 6x6 one
   local net = nn.Sequential { nn.Conv2d(3, c, 6, { stride = 2, padding = 2 }), nn.LeakyReLU(0.2) }
   local function add(...)
@@ -208,12 +232,15 @@ local function critic(widths, o)
   end
   for level = n, 2, -1 do
     c = channels[level]
-    if EXTRA[level] then add(normalised(conv(c, c, 3), c)) end
-    add(Halving(c, channels[level - 1]))
+    if EXTRA[level] then add(block(flavour, c, c)) end
+    add(Halving(c, channels[level - 1], flavour))
   end
   c = channels[1]
-  add(GroupSpread(), normalised(conv(c + 1, c, 3), c))
-  add(nn.Flatten(), nn.Linear(h * w * c, 1))
+  if flavour == "steady" then add(block(flavour, c, c))
+  else add(GroupSpread(), block(flavour, c + 1, c)) end
+  local last = nn.Linear(h * w * c, 1)
+  if flavour == "steady" then last.power = 1 end
+  add(nn.Flatten(), last)
   return net:apply(initialise)
 end
 
@@ -233,11 +260,14 @@ for name, widths in pairs(WIDTHS) do
     fits = fits,
     ---What --set can change; `widths` is in percent of the table's.
     defaults = { latent = 128, widths = 100 },
+    ---Kinds of critic, and what --set says by default for each.
+    flavours = { swift = {}, steady = { loss = "relativistic", penalty = 1, beta1 = 0,
+      beta2 = 0.99, decay = 1 } },
     ---{N, latent} -> {N, height, width, 3}, -1 … 1
     ---@param o {width: integer, height: integer, latent: integer, widths: integer}
     generator = function(o) return Generator(widths, o) end,
     ---{N, height, width, 3} -> {N, 1}: the logit of being real
-    ---@param o {width: integer, height: integer, widths: integer}
+    ---@param o {width: integer, height: integer, widths: integer, flavour: "swift"|"steady"|nil}
     critic = function(o) return critic(widths, o) end,
   }
 end
