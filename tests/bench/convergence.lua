@@ -31,13 +31,14 @@ local autograd = require "daub.autograd"
 local conv = require "daub.core.conv"
 local core = require "daub.core.data"
 local daub = require "daub"
-local distance = require "daub.learn.distance"
 local image = require "daub.image"
 local plan = require "daub.learn.plan"
 local run = require "daub.learn.run"
 local spread = require "daub.bench.spread"
+local swd = require "daub.measure.swd"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
+local thumbnails = require "daub.measure.thumbnails"
 local report = cli.reporter(o)
 if o.last >= o.steps then cli.exit(2, "convergence: --last: fewer than --steps expected") end
 
@@ -123,6 +124,16 @@ local function paintings(r, count)
   return image.to_float(image.from_float(tensor.cat(list, 1)))
 end
 
+-- What is compared of a set of pictures, and how far two sets are apart.
+local function describe(x) return { patches = swd.describe(x), small = thumbnails.of(x) } end
+
+local function between(a, b)
+  local apart = swd.between(a.patches, b.patches)
+  local mean, std = thumbnails.between(a.small, b.small)
+  return { swd = apart.swd, swd_levels = apart.levels, thumbnail_mean = mean,
+    thumbnail_std = std }
+end
+
 -- 1. Training, seed after seed.
 for seed = 1, o.seeds do
   for _, way in ipairs(ways) do
@@ -136,15 +147,15 @@ local dataset = assert(core.open(run.read(way_to(ways[1], 1)):dataset()))
 local count = math.min(o.pictures, math.floor(dataset:info().count / 2))
 if count < 2 then cli.fail("convergence: " .. o.collection .. ": at least 4 pictures expected") end
 local real, others = reals(dataset, count)
-real = distance.describe(real)
-local floor = distance.between(real, distance.describe(others))
+real = describe(real)
+local floor = between(real, describe(others))
 local found = {}
 for _, way in ipairs(ways) do
   found[way.name] = {}
   for _, entry in ipairs(measures) do found[way.name][entry[1]] = {} end
   for seed = 1, o.seeds do
     local r = assert(run.read(way_to(way, seed)))
-    local values = distance.between(real, distance.describe(paintings(r, count)))
+    local values = between(real, describe(paintings(r, count)))
     for name, value in pairs(losses(r)) do values[name] = value end
     for name, list in pairs(found[way.name]) do list[seed] = values[name] end
     values.event, values.way, values.seed = "run", way.name, seed

@@ -2,12 +2,14 @@
 -- paintings are from real pictures.
 local Step = require "daub.bench.step"
 local conv = require "daub.core.conv"
-local distance = require "daub.learn.distance"
 local fixture = require "support.learning"
 local json = require "daub.json"
+local pyramid = require "daub.measure.pyramid"
 local spread = require "daub.bench.spread"
+local swd = require "daub.measure.swd"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
+local thumbnails = require "daub.measure.thumbnails"
 
 -- Smooth pictures {n, height, width, 3} in -1 … 1, others for another seed.
 local function pictures(n, seed, height, width)
@@ -22,7 +24,9 @@ local function pictures(n, seed, height, width)
 end
 
 local function apart(a, b, o)
-  return distance.between(distance.describe(a, o), distance.describe(b, o))
+  local found = swd.between(swd.describe(a, o), swd.describe(b, o))
+  found.mean, found.std = thumbnails.between(thumbnails.of(a), thumbnails.of(b))
+  return found
 end
 
 describe("the Laplacian pyramid", function()
@@ -41,7 +45,7 @@ describe("the Laplacian pyramid", function()
         local row, column = math.floor(i / width), i % width
         x[i + 1] = (column * column * 7 + row * 13 + column * row * 3) % 31 / 31
       end
-      local levels = distance.pyramid(tensor.from(x, { shape = { 1, height, width, 1 } }))
+      local levels = pyramid(tensor.from(x, { shape = { 1, height, width, 1 } }))
       assert.equal(2, #levels)
       local fine, coarse = levels[1]:reshape { height, width }:totable(), levels[2]
       assert.same({ 1, math.ceil(height / 2), math.ceil(width / 2), 1 }, coarse.shape)
@@ -54,9 +58,9 @@ describe("the Laplacian pyramid", function()
   end
 
   it("ends where the shorter side would fall below 16", function()
-    assert.equal(3, #distance.pyramid(tensor.zeros { 1, 64, 192, 3 }))
-    assert.equal(1, #distance.pyramid(tensor.zeros { 1, 16, 48, 3 }))
-    assert.equal(1, #distance.pyramid(tensor.zeros { 1, 30, 30, 3 }))
+    assert.equal(3, #pyramid(tensor.zeros { 1, 64, 192, 3 }))
+    assert.equal(1, #pyramid(tensor.zeros { 1, 16, 48, 3 }))
+    assert.equal(1, #pyramid(tensor.zeros { 1, 30, 30, 3 }))
   end)
 end)
 
@@ -64,7 +68,7 @@ describe("the distance of pictures", function()
   local some, others = pictures(24, 1, 32, 48), pictures(24, 2, 32, 48)
 
   it("is 0 for the same, and the same for the same seed", function()
-    assert.same({ swd = 0, swd_levels = { 0, 0 }, thumbnail_mean = 0, thumbnail_std = 0 },
+    assert.same({ swd = 0, levels = { 0, 0 }, mean = 0, std = 0 },
       apart(some, some:clone()))
     assert.same(apart(some, others), apart(some, others))
     assert.are_not.equal(apart(some, others).swd, apart(some, others, { seed = 2 }).swd)
@@ -72,26 +76,26 @@ describe("the distance of pictures", function()
 
   it("grows with what is done to the pictures", function()
     local floor = apart(some, others)
-    assert.is_true(floor.swd > 0 and floor.thumbnail_mean > 0)
+    assert.is_true(floor.swd > 0 and floor.mean > 0)
     local noise = tensor.randn(others.shape, { generator = tensor.generator(3) })
-    local before = floor.swd_levels[1]
+    local before = floor.levels[1]
     for _, strength in ipairs { 0.1, 0.2, 0.4, 0.8 } do
-      local level = apart(some, others + noise * strength).swd_levels[1]
+      local level = apart(some, others + noise * strength).levels[1]
       assert.is_true(level > before)
       before = level
     end
-    assert.is_true(before > 1.5 * floor.swd_levels[1])
+    assert.is_true(before > 1.5 * floor.levels[1])
   end)
 
   it("tells of brightness and of how much pictures differ", function()
     local brighter = apart(some, some + 0.1)
-    assert.near(12.75, brighter.thumbnail_mean, 1e-3)
-    assert.near(0, brighter.thumbnail_std, 1e-3)
+    assert.near(12.75, brighter.mean, 1e-3)
+    assert.near(0, brighter.std, 1e-3)
     assert.near(0, brighter.swd, 0.1) -- patches' means are taken out
     local mean = some:mean(1, true)
     local alike = apart(some, (some - mean) * 0.5 + mean)
-    assert.near(0, alike.thumbnail_mean, 1e-3)
-    assert.is_true(alike.thumbnail_std > 10)
+    assert.near(0, alike.mean, 1e-3)
+    assert.is_true(alike.std > 10)
     local collapsed = apart(some, some:narrow(1, 1, 1):expand(some.shape))
     assert.is_true(collapsed.swd > 1.5 * apart(some, others).swd)
   end)
@@ -107,14 +111,14 @@ describe("the distance of pictures", function()
       assert.is_false(ok)
       assert.truthy(tostring(message):find(pattern), message)
     end
-    raises("expected f32 pictures", distance.describe, tensor.zeros({ 4, 8, 8, 3 },
+    raises("expected f32 pictures", swd.describe, tensor.zeros({ 4, 8, 8, 3 },
       { dtype = "u8" }))
-    raises("at least 7x7 pixels, got f32 {4, 6, 9, 3}", distance.describe,
+    raises("at least 7x7 pixels, got f32 {4, 6, 9, 3}", swd.describe,
       tensor.zeros { 4, 6, 9, 3 })
-    raises("got f32 {1, 8, 8, 3}", distance.describe, tensor.zeros { 1, 8, 8, 3 })
-    raises("patches", distance.describe, some, { patches = 0 })
-    raises("as many pictures of one size", distance.between, distance.describe(some),
-      distance.describe(some:narrow(1, 1, 12)))
+    raises("got f32 {1, 8, 8, 3}", swd.describe, tensor.zeros { 1, 8, 8, 3 })
+    raises("patches", swd.describe, some, { patches = 0 })
+    raises("as many pictures of one size", swd.between, swd.describe(some),
+      swd.describe(some:narrow(1, 1, 12)))
   end)
 end)
 

@@ -1,6 +1,10 @@
 -- Measuring: what is held out, distances with known answers, and what `daub measure` says.
 local data = require "daub.learn.data"
+local demo = require "daub.demo"
+local image = require "daub.image"
+local measure = require "daub.measure"
 local system = require "daub.core.system"
+local tensor = require "daub.tensor"
 
 local function numbered(count)
   local list = {}
@@ -10,7 +14,8 @@ end
 
 describe("the held-out tenth", function()
   it("is a tenth, 100 or a fifth, and nothing of very few", function()
-    for count, expected in pairs { [2000] = 200, [700] = 100, [300] = 60, [40] = 8, [39] = 0, [0] = 0 } do
+    local expected_of = { [2000] = 200, [700] = 100, [300] = 60, [40] = 8, [39] = 0, [0] = 0 }
+    for count, expected in pairs(expected_of) do
       local train, held = data.split(numbered(count))
       assert.same({ count - expected, expected }, { #train, #held })
     end
@@ -23,12 +28,94 @@ describe("the held-out tenth", function()
     for _, picture in ipairs(held) do chosen[picture] = true end
     for _, picture in ipairs(train) do assert.is_nil(chosen[picture]) end
     assert.is_true(held[1] == pictures[1] or train[1] == pictures[1]) -- the order given
-    for _, picture in ipairs(select(2, data.split(backwards))) do assert.is_true(chosen[picture]) end
+    for _, picture in ipairs(select(2, data.split(backwards))) do
+      assert.is_true(chosen[picture])
+    end
     local more = numbered(1300)
     local again, same = select(2, data.split(more)), 0
     local before = {}
     for _, picture in ipairs(held) do before[picture.sha256] = true end
     for _, picture in ipairs(again) do same = same + (before[picture.sha256] and 1 or 0) end
     assert.is_true(same >= 0.9 * #held, same .. " of " .. #held)
+  end)
+end)
+
+describe("measuring paintings", function()
+  -- Pictures first … first + count - 1 of the demo, u8 {count, 32, 96, 3}.
+  local function designs(first, count)
+    local list = {}
+    for i = 1, count do
+      list[i] = tensor.wrap(demo.paint(first + i - 1, { width = 96, height = 32 }))
+    end
+    return tensor.stack(list)
+  end
+
+  local train, held, ref
+  setup(function()
+    train, held = designs(1, 150), designs(151, 45)
+    ref = measure.reference(train, held)
+  end)
+
+  -- {metric = value}, and the score.
+  local function measured(x)
+    local found, list = {}, measure.paintings(ref, x)
+    for _, entry in ipairs(list) do found[entry.metric] = entry.value end
+    return found, measure.score(list)
+  end
+
+  it("names every metric with its floor", function()
+    local names = {}
+    for i, entry in ipairs(measure.paintings(ref, held)) do
+      names[i] = entry.metric
+      assert.is_true(entry.floor > 0 or entry.metric == "copying", entry.metric)
+    end
+    assert.same({ "swd", "swd.32", "swd.16", "kid", "density", "coverage",
+      "coverage.thumbnails", "copying", "diversity" }, names)
+  end)
+
+  it("finds the held-out covers themselves", function()
+    local found, score = measured(held)
+    assert.is_true(found.coverage == 1 and found["coverage.thumbnails"] == 1)
+    assert.is_true(found.kid < 0 and score < 1)
+    assert.near(0, found.copying, 0.5)
+  end)
+
+  it("finds pictures like the covers to be at the floor", function()
+    local found, score = measured(designs(301, 45))
+    assert.is_true(score < 1.5, "score " .. score)
+    assert.is_true(math.abs(found.copying) < 3)
+  end)
+
+  it("finds noise far from the covers", function()
+    local found, score = measured(tensor.rand({ 45, 32, 96, 3 },
+      { generator = tensor.generator(1) }) * 2 - 1)
+    assert.is_true(found.coverage < 0.1 and score > 5)
+    assert.is_true(found.copying > 3)
+  end)
+
+  it("finds copies of training covers", function()
+    local copies = train:narrow(1, 31, 45)
+    assert.is_true(measured(copies).copying < -3)
+    local shaken = image.to_float(copies) + tensor.randn({ 45, 32, 96, 3 },
+      { generator = tensor.generator(2) }) * 0.02
+    assert.is_true(measured(shaken).copying < -3)
+  end)
+
+  it("finds that all paintings are one", function()
+    local one = image.to_float(held:narrow(1, 7, 1)):expand { 45, 32, 96, 3 }
+    local found, score = measured(one:contiguous())
+    assert.is_true(found.coverage < 0.25 and score > 2)
+    assert.near(0, found.diversity, 1e-3)
+  end)
+
+  it("takes f32 and u8, depends on nothing else, and counts", function()
+    assert.same(measure.paintings(ref, held), measure.paintings(ref, image.to_float(held)))
+    assert.same(ref.floors, measure.reference(image.to_float(train), held).floors)
+    local ok, message = pcall(measure.paintings, ref, held:narrow(1, 1, 44))
+    assert.is_false(ok)
+    assert.truthy(message:find("expected at least 45 pictures, got 44", 1, true), message)
+    ok, message = pcall(measure.reference, train, held:narrow(1, 1, 7))
+    assert.is_false(ok)
+    assert.truthy(message:find("8 held-out pictures, got 150 and 7", 1, true), message)
   end)
 end)

@@ -12,6 +12,7 @@ local core = require "daub.core.data"
 local decoders = require "daub.core.image"
 local image = require "daub.image"
 local system = require "daub.core.system"
+local tensor = require "daub.tensor"
 
 local M = {}
 
@@ -107,6 +108,23 @@ local function fill(writer, pictures, o)
   end
   decoder:close()
   return refused
+end
+
+---The pictures' pixels without a file: for a few hundred.
+---@param pictures {path: string, sha256: string}[]
+---@param o {width: integer, height: integer, progress?: function} progress as in open
+---@return daub.Tensor|nil u8 {N, height, width, 3}; nil, message, code when none could be decoded
+---@return {path: string, message: string}[]|string refused pictures that could not be decoded
+---@return string? code
+function M.pixels(pictures, o)
+  local list, kept = {}, {}
+  local refused = fill({ put = function(_, i, _, array) list[i] = array end }, pictures, o)
+  if system.interrupted() then return nil, "interrupted", "interrupted" end
+  for i = 1, #pictures do
+    if list[i] then kept[#kept + 1] = tensor.wrap(list[i]) end
+  end
+  if not kept[1] then return nil, "there are no pictures that can be decoded", "missing" end
+  return tensor.stack(kept), refused
 end
 
 ---Opens the packed dataset of these pictures, making it first when there is none yet.

@@ -8,6 +8,7 @@
 -- Every file appears whole; `latest` names a checkpoint only after that is on disk, so a run that
 -- is killed goes on from the last checkpoint it reported.
 local checkpoint = require "daub.checkpoint"
+local data = require "daub.core.data"
 local json = require "daub.json"
 local system = require "daub.core.system"
 
@@ -143,6 +144,19 @@ function Run:dataset()
   return path
 end
 
+---How many of these pictures the run has learnt from; nil when its dataset is not there any more.
+---@param pictures {sha256: string}[]
+---@return integer|nil
+function Run:learnt_from(pictures)
+  local path, ids, count = self:dataset(), {}, 0
+  local dataset = path and data.open(path)
+  if not dataset then return nil end
+  for i = 1, dataset:info().count do ids[dataset:id(i)] = true end
+  for _, picture in ipairs(pictures) do count = count + (ids[picture.sha256] and 1 or 0) end
+  dataset:close()
+  return count
+end
+
 ---The step and file of the last checkpoint; nil when there is none yet.
 ---@return integer|nil step, string? path
 function Run:latest()
@@ -150,6 +164,20 @@ function Run:latest()
   local step = name and name:match("^step%-(%d+)%.safetensors\n?$")
   if not step then return nil end
   return tonumber(step), self.path .. "/checkpoints/" .. name:gsub("%s+$", "")
+end
+
+---The step and file of one checkpoint.
+---@param step? integer the last one when nil
+---@return integer|nil step, string path nil and a message when it is not there
+function Run:checkpoint(step)
+  if not step then
+    local last, path = self:latest()
+    return last, path or self.path .. ": has no checkpoint yet (train on)"
+  end
+  local path = ("%s/checkpoints/step-%06d.safetensors"):format(self.path, step)
+  if system.stat(path) then return step, path end
+  return nil, ("%s: has no checkpoint of step %d (the last few and the best are kept)"):format(
+    self.path, step)
 end
 
 ---Where the sample grid of a step lies.

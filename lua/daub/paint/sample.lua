@@ -15,6 +15,7 @@ local tensor = require "daub.tensor"
 local M = {}
 
 local APART = 2 ^ 20 -- random numbers between two pictures
+local BATCH = 32
 local QUALITIES = { 95, 92, 88, 84, 80, 75, 70, 60, 50, 40, 30 }
 
 ---The latent of one picture: N(0, 1) {1, size}.
@@ -31,6 +32,23 @@ end
 ---@return daub.Tensor f32 {height, width, 3}, -1 … 1
 function M.paint(network, z)
   return autograd.no_grad(function() return network(z):select(1, 1) end)
+end
+
+---Many pictures as `paint` has them, a batch at a time and rounded to steps of 255: to measure.
+---@param network daub.Module a generator in eval mode
+---@param o {seed: integer, count: integer, latent: integer} pictures 1 … count of the seed
+---@return daub.Tensor u8 {count, height, width, 3}
+function M.many(network, o)
+  local list = {}
+  for first = 1, o.count, BATCH do
+    local z = {}
+    for i = first, math.min(first + BATCH - 1, o.count) do
+      z[#z + 1] = M.latent(o.seed, i, o.latent)
+    end
+    local painted = autograd.no_grad(function() return network(tensor.cat(z, 1)) end)
+    list[#list + 1] = image.from_float(painted)
+  end
+  return tensor.cat(list, 1)
 end
 
 ---Enlarges to width x height by Lanczos; what does not fit the shape is cut off evenly.

@@ -1,0 +1,208 @@
+-- How good paintings are: distances to held-out covers, each beside its floor, which is the same
+-- measured with training covers in place of paintings.
+--
+--     local ref = measure.reference(train, held)            -- once
+--     local found = measure.paintings(ref, painted)         -- ref.count of them
+--     for _, e in ipairs(found) do print(e.metric, e.value, e.floor) end
+--     measure.score(found)                                  -- 1 at the floor, larger is worse
+--
+-- swd        sliced Wasserstein distance, mean of the pyramid's levels; swd.64, swd.32 … are the
+--            levels by height (swd.lua)
+-- kid        kernel distance of random-convolution features (kid.lua, features.lua)
+-- density    of paintings around the held-out covers by the same features, k = 5 (neighbours.lua)
+-- coverage   the share of held-out covers with a painting among their neighbours
+-- coverage.thumbnails  the same by 24x8 thumbnails
+-- copying    C_T: below -3 paintings are copies of training covers (neighbours.lua)
+-- diversity  1 less the mean MS-SSIM of paintings (diversity.lua)
+--
+-- Features are standardised by the training covers' means and standard deviations, so kid does not
+-- depend on their scale. Its floor is the root mean square over subsets of the training covers, as
+-- single values scatter around 0; other floors are means over these. The floor of copying is 0.
+local autograd = require "daub.autograd"
+local diversity = require "daub.measure.diversity"
+local features = require "daub.measure.features"
+local image = require "daub.image"
+local kid = require "daub.measure.kid"
+local neighbours = require "daub.measure.neighbours"
+local options = require "daub.options"
+local swd = require "daub.measure.swd"
+local tensor = require "daub.tensor"
+local thumbnails = require "daub.measure.thumbnails"
+
+local M = {}
+
+local NEIGHBOURS = 5
+local BATCH = 256 -- pictures prepared at a time
+M.least = NEIGHBOURS + 3 -- held-out covers, at least
+
+---The fixed random-convolution features of pictures: for near-copies and novelty too.
+M.features = features.of
+
+-- Pictures are f32 {N, height, width, 3} in -1 … 1, u8 of the same shape, or a packed dataset.
+local function count_of(set)
+  if tensor.is_tensor(set) then return #set.shape == 4 and set.shape[1] or 0 end
+  return set:info().count
+end
+
+-- Those at `places`, f32.
+local function some(set, places)
+  if not tensor.is_tensor(set) then
+    local list = {}
+    for i, place in ipairs(places) do list[i] = tensor.wrap(set:picture(place)) end
+    return image.to_float(tensor.stack(list))
+  end
+  local chosen = set:index_select(1, places)
+  return chosen.dtype == "u8" and image.to_float(chosen) or chosen
+end
+
+-- Places 1 … count in a random order that is always the same.
+local function shuffled(count, seed)
+  return tensor.randperm(count, { generator = tensor.generator(seed) }):totable()
+end
+
+-- `count` places of an order, the n-th helping; from its beginning again when it ends.
+local function helping(order, count, n)
+  local places = {}
+  for i = 1, count do places[i] = order[((n - 1) * count + i - 1) % #order + 1] end
+  return places
+end
+
+-- Features of all pictures of a set.
+local function all_features(set)
+  local count, seen = count_of(set), {}
+  for first = 1, count, BATCH do
+    local places = {}
+    for i = first, math.min(first + BATCH - 1, count) do places[#places + 1] = i end
+    seen[#seen + 1] = features.of(some(set, places))
+  end
+  return tensor.cat(seen, 1)
+end
+
+---@class daub.measure.Reference
+---@field count integer pictures that are compared
+---@field floors table<string, number>
+
+-- What measuring needs to know of a set.
+local function describe(ref, x)
+  return { pictures = x, patches = swd.describe(x, ref.swd),
+    seen = (features.of(x) - ref.mean) / ref.std, small = thumbnails.of(x) }
+end
+
+-- Every metric of a described set, by name.
+local function values(ref, set)
+  local held, found = ref.held, {}
+  local apart = swd.between(held.patches, set.patches)
+  found.swd = apart.swd
+  for i, level in ipairs(apart.levels) do found["swd." .. held.patches.heights[i]] = level end
+  found.kid = kid.between(set.seen, held.seen, ref.held_within)
+  found.density, found.coverage = neighbours.density_and_coverage(held.seen, ref.radii, set.seen,
+    NEIGHBOURS)
+  found["coverage.thumbnails"] = select(2, neighbours.density_and_coverage(held.small,
+    ref.small_radii, set.small, NEIGHBOURS))
+  found.diversity = diversity.of(set.pictures)
+  return found
+end
+
+-- Means over subsets of the training covers; of kid the root mean square.
+local function floors(ref, train, order, subsets)
+  local sums = {}
+  for n = 1, subsets do
+    local set = describe(ref, some(train, helping(order, ref.count, n)))
+    for name, value in pairs(values(ref, set)) do
+      sums[name] = (sums[name] or 0) + (name == "kid" and value * value or value) / subsets
+    end
+  end
+  sums.kid = math.max(math.sqrt(sums.kid), 1e-6)
+  sums.copying = 0
+  return sums
+end
+
+local defaults = { count = 512, patches = 64, directions = 128, seed = 1, subsets = 4 }
+
+---What paintings are measured against. Made once; all is a function of the arguments.
+---@param train daub.Tensor|daub.core.Dataset the covers trained on: f32 {N, height, width, 3} in
+--- -1 … 1, u8 of that shape, or a packed dataset
+---@param held daub.Tensor|daub.core.Dataset covers never trained on, of the same size, at least 8
+---@param o? table count: held-out covers compared at most (512); patches, directions: of swd (64,
+--- 128); subsets: of the training covers, that floors are taken over (4); seed: of all choices (1)
+---@return daub.measure.Reference
+function M.reference(train, held, o)
+  o = options.check("measure.reference", o, defaults)
+  for name in pairs(defaults) do options.whole("measure.reference", name, o[name], 1) end
+  local ref = { count = math.min(o.count, count_of(held), count_of(train)),
+    swd = { patches = o.patches, directions = o.directions, seed = o.seed } }
+  if ref.count < M.least then
+    options.misuse(("measure.reference: expected at least %d training and %d held-out pictures, "
+      .. "got %d and %d"):format(M.least, M.least, count_of(train), count_of(held)))
+  end
+  return autograd.no_grad(function()
+    local raw = all_features(train)
+    ref.mean, ref.std = raw:mean(1, true), raw:std(1, true):clamp(1e-6)
+    ref.train = (raw - ref.mean) / ref.std
+    ref.held = describe(ref, some(held, helping(shuffled(count_of(held), o.seed), ref.count, 1)))
+    ref.held.pictures = nil
+    ref.radii = neighbours.radii(ref.held.seen, NEIGHBOURS)
+    ref.small_radii = neighbours.radii(ref.held.small, NEIGHBOURS)
+    ref.held_within = kid.within(ref.held.seen:to("f64"))
+    ref.held_nearest = neighbours.nearest(ref.held.seen, ref.train)
+    ref.floors = floors(ref, train, shuffled(count_of(train), o.seed), o.subsets)
+    return ref
+  end)
+end
+
+local function order_of(ref)
+  local names = { "swd" }
+  for i, height in ipairs(ref.held.patches.heights) do names[i + 1] = "swd." .. height end
+  for _, name in ipairs { "kid", "density", "coverage", "coverage.thumbnails", "copying",
+    "diversity" } do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+---@class daub.measure.Entry
+---@field metric string
+---@field value number
+---@field floor number
+
+---@param ref daub.measure.Reference
+---@param painted daub.Tensor f32 {N, height, width, 3}, -1 … 1, or u8; at least ref.count, the
+--- first of which are measured
+---@return daub.measure.Entry[]
+function M.paintings(ref, painted)
+  local count = count_of(painted)
+  if count < ref.count then
+    options.misuse(("measure.paintings: expected at least %d pictures, got %d"):format(ref.count,
+      count))
+  end
+  return autograd.no_grad(function()
+    local places = {}
+    for i = 1, ref.count do places[i] = i end
+    local set, list = describe(ref, some(painted, places)), {}
+    local found = values(ref, set)
+    found.copying = neighbours.copying(neighbours.nearest(set.seen, ref.train), ref.held_nearest)
+    for i, name in ipairs(order_of(ref)) do
+      list[i] = { metric = name, value = found[name], floor = ref.floors[name] }
+    end
+    return list
+  end)
+end
+
+-- How many times the floor, kept within what ranks.
+local function ratio(value, floor) return math.min(math.max(value / floor, 0.5), 1000) end
+
+---One number to rank checkpoints by: the geometric mean of how many times the floor swd and the
+---root of kid are (kid is a square), and how many times smaller coverage is. 1 is the floor,
+---smaller is better; no part counts for less than half, so that chance buys little.
+---@param found daub.measure.Entry[]
+---@return number
+function M.score(found)
+  local by = {}
+  for _, entry in ipairs(found) do by[entry.metric] = entry end
+  local kid_ratio = math.sqrt(math.max(by.kid.value, 0) / by.kid.floor)
+  local coverage = math.max(by.coverage.value, 0.001)
+  return (ratio(by.swd.value, by.swd.floor) * ratio(kid_ratio, 1)
+    * ratio(by.coverage.floor, coverage)) ^ (1 / 3)
+end
+
+return M

@@ -1,0 +1,92 @@
+-- What a person reads of measured distances.
+--
+--     local lines = words.table({ found })                   -- one set of paintings
+--     local lines = words.table({ found, other }, { "runs/a", "runs/b" })
+local progress = require "daub.progress"
+
+local M = {}
+
+-- Whether more is better; swd and its levels are not named.
+local MORE = { coverage = true, ["coverage.thumbnails"] = true, density = true, diversity = true }
+
+local function shown(x)
+  return math.abs(x) >= 100 and ("%.0f"):format(x) or ("%.3g"):format(x)
+end
+
+-- How many times the floor; nothing where the floor is 0.
+local function times(entry)
+  return entry.floor ~= 0 and ("%.2f"):format(entry.value / entry.floor) or "-"
+end
+
+local function share(entry) -- of what can be reached
+  return MORE[entry.metric] and entry.value / entry.floor or entry.floor / entry.value
+end
+
+local function of_copying(z)
+  if z < -3 then return "nearer to training covers than fresh ones are: copies?" end
+  return z > 3 and "no copying; farther from the collection than its own covers" or "no copying"
+end
+
+---What the value of one metric means, in a few words.
+---@param entry daub.measure.Entry
+---@return string
+function M.meaning(entry)
+  if entry.metric == "copying" then return of_copying(entry.value) end
+  if entry.metric == "kid" and entry.value <= entry.floor then return "as real covers" end
+  local reached = share(entry)
+  if entry.metric == "density" and reached > 1.25 then return "crowded where covers are common" end
+  if reached >= 0.95 then return "as real covers" end
+  if reached >= 0.75 then return "nearly as real covers" end
+  if reached >= 0.4 then return "can be told from real covers" end
+  return entry.metric == "diversity" and "much the same picture again and again"
+    or "far from real covers"
+end
+
+-- Which of two is better: 1, 2, or 0 where they tie. Copying is no race.
+local function leader(a, b)
+  if a.metric == "copying" or a.value == b.value then return 0 end
+  if a.metric == "density" then
+    return math.abs(math.log(math.max(a.value, 1e-9) / a.floor))
+      < math.abs(math.log(math.max(b.value, 1e-9) / b.floor)) and 1 or 2
+  end
+  return (MORE[a.metric] ~= nil) == (a.value > b.value) and 1 or 2
+end
+
+local function aligned(rows)
+  local widths, lines = {}, {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, progress.width(cell)) end
+  end
+  for _, row in ipairs(rows) do
+    local line = ""
+    for i, cell in ipairs(row) do
+      local gap = (" "):rep(widths[i] - progress.width(cell))
+      local left = i == 1 or i == #row -- numbers stand to the right
+      line = line .. (i > 1 and "  " or "") .. (left and cell .. gap or gap .. cell)
+    end
+    lines[#lines + 1] = line:gsub("%s+$", "")
+  end
+  return lines
+end
+
+---A table of one or two sets of paintings measured against the same reference.
+---@param measured daub.measure.Entry[][] one or two
+---@param names? string[] of two
+---@return string[] lines
+function M.table(measured, names)
+  local a, b = measured[1], measured[2]
+  local rows = { b and { "", names[1], names[2], "floor", "leads" }
+    or { "", "painted", "floor", "times", "" } }
+  for i, entry in ipairs(a) do
+    if b then
+      rows[i + 1] = { entry.metric, shown(entry.value), shown(b[i].value), shown(entry.floor),
+        ({ [0] = "", names[1], names[2] })[leader(entry, b[i])] }
+    else
+      rows[i + 1] = { entry.metric, shown(entry.value), shown(entry.floor), times(entry),
+        M.meaning(entry) }
+    end
+  end
+  return aligned(rows)
+end
+
+return M

@@ -1,0 +1,119 @@
+-- How far what a run paints is from the covers held out of a collection, beside what is possible.
+--
+--   daub measure runs/first covers
+--   daub measure runs/first covers --against runs/second
+--   daub measure paintings-of-another-program covers --size 192x64
+local cli = require "daub.cli"
+local o = cli.parse(arg, {
+  name = "measure", summary = "distances between painted and real, diversity, memorisation",
+  usage = "RUN COLLECTION",
+  positional = { { "run", help = "folder of a run, or of pictures painted by another program" },
+    { "collection", help = "collection, or a folder of pictures" } },
+  options = {
+    { "against", type = "path", value = "RUN2", help = "another run or folder: who leads" },
+    { "count", type = "integer", value = "N", min = 10, max = 100000,
+      help = "paintings, and held-out covers, at most (default: as many as are held out)" },
+    { "step", type = "integer", value = "N", min = 0,
+      help = "the run's checkpoint of this step (default: the latest)" },
+    { "size", type = "size", value = "WxH",
+      help = "what folders are compared at (default: the run's, or 192x64)" },
+    { "seed", type = "integer", value = "N", default = 1, min = 0, max = 2 ^ 53,
+      help = "which pictures are painted" },
+  },
+  notes = "The floor of a distance is the same with training covers in place of paintings.",
+})
+local checkpoint = require "daub.checkpoint"
+local collection = require "daub.collect.collection"
+local data = require "daub.learn.data"
+local measure = require "daub.measure"
+local plan = require "daub.learn.plan"
+local run = require "daub.learn.run"
+local sample = require "daub.paint.sample"
+local system = require "daub.core.system"
+local words = require "daub.measure.words"
+local report = cli.reporter(o)
+
+local function must(value, message, code)
+  if code == "interrupted" then cli.interrupted() end
+  if not value then cli.fail("measure: " .. message) end
+  return value, message
+end
+
+-- 1. What is measured, and at what size.
+local painters, size = {}, o.size
+for i, path in ipairs { o.run, o.against } do
+  local r = run.exists(path) and must(run.read(path))
+  painters[i] = { path = path, run = r, pictures = not r and must(data.folder(path)) }
+  if r then
+    local own = r.options.size
+    size = size or own
+    must(size.width == own.width and size.height == own.height, ("%s: paints %dx%d, not %dx%d")
+      :format(path, own.width, own.height, size.width, size.height))
+  end
+end
+size = size or plan.defaults.size
+
+-- 2. The collection, parted as daub train does it.
+local pictures
+if system.stat(o.collection .. "/collection.db") then
+  pictures = must(must(collection.open(o.collection)):pictures())
+else
+  pictures = must(data.folder(o.collection))
+end
+local packed = { width = size.width, height = size.height, cache = o.collection .. "/cache" }
+function packed.progress(done, count)
+  report:progress(("reading pictures: %d of %d"):format(done, count), done / count)
+end
+local function noted(set, refused)
+  for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
+  return set
+end
+local learnt, held = data.split(pictures)
+must(#held >= measure.least, ("%s: %d pictures, of which %d are held out (at least %d of those are "
+  .. "needed: collect more)"):format(o.collection, #pictures, #held, measure.least))
+local train, covers = noted(must(data.open(learnt, packed))), noted(must(data.open(held, packed)))
+
+-- 3. The paintings: of every painter as many.
+local count = math.min(o.count or math.huge, covers:info().count, train:info().count)
+for _, p in ipairs(painters) do
+  if p.pictures then count = math.min(count, #p.pictures) end
+end
+must(count >= measure.least, ("%d pictures to compare, at least %d are needed"):format(count,
+  measure.least))
+for i, p in ipairs(painters) do
+  report:progress(("painting: %s"):format(p.path))
+  if p.run then
+    local options = p.run.options
+    local network = plan.network(options.recipe).generator(plan.shape(options))
+    local _, path = must(p.run:checkpoint(i == 1 and o.step or nil))
+    network:load_state(must(checkpoint.load(path)).average):eval()
+    p.painted = sample.many(network, { seed = o.seed, count = count,
+      latent = options.settings.latent })
+  else
+    for k = #p.pictures, count + 1, -1 do p.pictures[k] = nil end
+    p.painted = noted(must(data.pixels(p.pictures, packed)))
+    must(p.painted.shape[1] == count, p.path .. ": some pictures cannot be read (mend or remove)")
+  end
+end
+
+-- 4. The distances.
+report:progress("measuring")
+local ref = measure.reference(train, covers, { count = count, patches = 128, directions = 512 })
+local found, names = {}, {}
+for i, p in ipairs(painters) do
+  found[i], names[i] = measure.paintings(ref, p.painted), p.path
+  table.insert(found[i], { metric = "score", value = measure.score(found[i]), floor = 1 })
+  for _, entry in ipairs(found[i]) do
+    report:event { run = o.against and p.path, metric = entry.metric, value = entry.value,
+      floor = entry.floor }
+  end
+  local seen = p.run and p.run:learnt_from(held) or 0
+  if seen > 0 then
+    report:note(("%s: has learnt from %d of the %d held-out covers, and looks better than it is")
+      :format(p.path, seen, #held))
+  end
+end
+report:done()
+report:say(("%d paintings, as many held-out covers, %dx%d"):format(count, size.width, size.height))
+for _, line in ipairs(words.table(found, names)) do report:say(line) end
+return found
