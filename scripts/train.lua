@@ -15,7 +15,7 @@ local o = cli.parse(arg, {
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
       help = "batch, lr, lr_critic, decay, beta1, beta2, loss, penalty, augment, zoom, mirror, "
-        .. "precision, latent; dcgan: ngf, ndf; tiny, lite, base: widths, flavour" },
+        .. "precision, latent; dcgan: ngf, ndf; tiny, lite, base: widths, flavour, handover" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
@@ -28,8 +28,7 @@ local plan = require "daub.learn.plan"
 local data = require "daub.learn.data"
 local trainer = require "daub.learn.trainer"
 local augment = require "daub.learn.augment"
-local losses = require "daub.learn.losses"
-local penalty = require "daub.learn.penalty"
+local Critics = require "daub.learn.critics"
 local Average = require "daub.learn.average"
 local collection = require "daub.collect.collection"
 local optim = require "daub.optim"
@@ -70,43 +69,42 @@ local dataset, held_out = open(learnt), held[1] and open(held)
 daub.seed(options.seed)
 daub.precision(s.precision)
 local network, shape = plan.network(options.recipe), plan.shape(options)
-local G, D = network.generator(shape), network.critic(shape)
+local G, critics = network.generator(shape), Critics.new(network, shape)
 local average = Average.new(G, network.generator(shape))
-local function adam(net, lr)
-  return optim.Adam(net:parameters(), { lr = lr, betas = { s.beta1, s.beta2 } })
-end
-local adam_g, adam_d = adam(G, s.lr), adam(D, s.lr_critic > 0 and s.lr_critic or s.lr)
-local game = losses[s.loss]
+local adam_g = optim.Adam(G:parameters(), { lr = s.lr, betas = { s.beta1, s.beta2 } })
 local change = augment.new(augment.parse(s.augment), options.seed)
 
 local session = must(trainer.start {
   run = run, report = report, average = average,
   dataset = dataset, dataset_path = system.realpath(data.path(learnt, packed)), held_out = held_out,
-  optimisers = { adam_g, adam_d }, decay = s.decay,
-  state = { generator = G, critic = D, average = average, adam_g = adam_g, adam_d = adam_d },
+  optimisers = { adam_g, unpack(critics.optimisers) }, decay = s.decay,
+  state = critics:parts { generator = G, average = average, adam_g = adam_g },
   seed = options.seed, batch = s.batch, latent = s.latent,
   loader = { zoom = s.zoom, mirror = s.mirror == 1 },
   steps = o.steps, minutes = o.minutes or not o.steps and 60 or nil, save_every = o.save_every,
 })
 
 while session:continues() do
-  local step, gamma = session.step, penalty.gamma(s, options.size, session.share)
+  local step, critic, alone = session.step, critics:turn(session.step, session.share, adam_g)
+  local D, game, adam_d = critic.network, critic.game, critic.adam
   local real, fake = change(session:batch(), step, 1), G(session:noise())
 
   -- The critic learns to tell real from painted.
-  local d_loss, steep = game.critic(D, real, change(fake:detach(), step, 2), gamma)
+  local d_loss, steep = game.critic(D, real, change(fake:detach(), step, 2), critic.gamma)
   adam_d:step()
   adam_d:zero_grad()
 
   -- The generator learns to paint what the critic takes for real.
-  D:requires_grad_(false)
-  local g_loss = game.generator(D, change(fake, step, 3), real)
-  g_loss:backward()
-  adam_g:step()
-  adam_g:zero_grad()
-  D:requires_grad_(true)
-
-  average:update(step, s.batch)
+  local g_loss
+  if not alone then
+    D:requires_grad_(false)
+    g_loss = game.generator(D, change(fake, step, 3), real)
+    g_loss:backward()
+    adam_g:step()
+    adam_g:zero_grad()
+    D:requires_grad_(true)
+    average:update(step, s.batch)
+  end
   session:stepped { critic = d_loss, generator = g_loss, penalty = steep }
 end
 session:finish()

@@ -5,10 +5,9 @@
 --       set = { batch = 16 } }
 --     step()
 local Average = require "daub.learn.average"
+local Critics = require "daub.learn.critics"
 local augment = require "daub.learn.augment"
 local daub = require "daub"
-local losses = require "daub.learn.losses"
-local penalty = require "daub.learn.penalty"
 local optim = require "daub.optim"
 local plan = require "daub.learn.plan"
 local tensor = require "daub.tensor"
@@ -16,10 +15,9 @@ local tensor = require "daub.tensor"
 ---@class daub.bench.Step
 ---@field settings table those of the run
 ---@field generator daub.Module
----@field critic daub.Module
+---@field critics daub.learn.Critics
 ---@field average daub.learn.Average|nil
 ---@field adam_g daub.Optimiser
----@field adam_d daub.Optimiser
 local Step = {}
 Step.__index = Step
 
@@ -40,15 +38,11 @@ function Step.new(o)
   local options = assert(plan.options { recipe = o.recipe, size = o.size, set = pairs_given })
   local network, shape, s = plan.network(o.recipe), plan.shape(options), options.settings
   daub.seed(1)
-  local self = setmetatable({ settings = s, size = options.size, number = 0,
-    game = losses[s.loss] }, Step)
-  self.generator, self.critic = network.generator(shape), network.critic(shape)
+  local self = setmetatable({ settings = s, number = 0 }, Step)
+  self.generator, self.critics = network.generator(shape), Critics.new(network, shape)
   if not o.plain then self.average = Average.new(self.generator, network.generator(shape)) end
-  local function adam(net, lr)
-    return optim.Adam(net:parameters(), { lr = lr, betas = { s.beta1, s.beta2 } })
-  end
-  self.adam_g = adam(self.generator, s.lr)
-  self.adam_d = adam(self.critic, s.lr_critic > 0 and s.lr_critic or s.lr)
+  self.adam_g = optim.Adam(self.generator:parameters(),
+    { lr = s.lr, betas = { s.beta1, s.beta2 } })
   self.change = augment.new(augment.parse(s.augment), 1)
   local real = not o.batches
     and tensor.rand { s.batch, o.size.height, o.size.width, 3 } * 2 - 1 or nil
@@ -57,15 +51,15 @@ function Step.new(o)
 end
 
 function Step:__call()
-  local G, D, game, change = self.generator, self.critic, self.game, self.change
   self.number = self.number + 1
-  local step, gamma = self.number, penalty.gamma(self.settings, self.size, 0)
+  local step, critic = self.number, self.critics:turn(self.number, 0, self.adam_g)
+  local G, D, game, change = self.generator, critic.network, critic.game, self.change
   local real = change(self.batches(), step, 1)
   local fake = G(tensor.randn { self.settings.batch, self.settings.latent })
 
-  local d_loss = game.critic(D, real, change(fake:detach(), step, 2), gamma)
-  self.adam_d:step()
-  self.adam_d:zero_grad()
+  local d_loss = game.critic(D, real, change(fake:detach(), step, 2), critic.gamma)
+  critic.adam:step()
+  critic.adam:zero_grad()
 
   D:requires_grad_(false)
   local g_loss = game.generator(D, change(fake, step, 3), real)

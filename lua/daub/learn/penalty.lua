@@ -26,12 +26,11 @@ local FALL = 0.1     -- what is left of it in the end
 
 ---gamma at a time of the run: from the rule of StyleGAN2-ADA, times the setting `penalty`, along
 ---half a cosine to a tenth.
----@param settings {penalty: number, batch: integer}
----@param size {width: integer, height: integer}
+---@param o {penalty: number, batch: integer, width: integer, height: integer}
 ---@param share number of the run that is done, 0 … 1
 ---@return number
-function M.gamma(settings, size, share)
-  local start = settings.penalty * START * size.width * size.height / settings.batch
+function M.gamma(o, share)
+  local start = o.penalty * START * o.width * o.height / o.batch
   return start * (FALL + (1 - FALL) * (1 + math.cos(math.pi * math.min(share, 1))) / 2)
 end
 

@@ -30,6 +30,7 @@ local function declared(network)
   end
   if network.flavours then
     known.flavour = { "swift", one_of = options.sorted_keys(network.flavours) }
+    known.handover = { 1, min = 0.01, max = 1 } -- share of the run; 1: never
   end
   return known
 end
@@ -101,6 +102,9 @@ function M.read(pairs_given, network)
     end
     if value == nil then return nil, ("--set %s=%s: %s"):format(pair.key, pair.value, message) end
     settings[pair.key] = value
+  end
+  if settings.flavour == "steady" and settings.handover < 1 then
+    return nil, "--set handover: a critic hands over to steady's, and this one is steady's already"
   end
   return settings
 end
