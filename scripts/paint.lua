@@ -17,8 +17,11 @@ local o = cli.parse(arg, {
       help = "which pictures: the same number paints the same ones" },
     { "format", type = "choice", choices = { "jpeg", "png" }, default = "jpeg",
       help = "of single pictures" },
+    { "upscale", type = "choice", choices = { "learned", "lanczos" },
+      help = "how pictures are enlarged (default: learned where the run has an upscaler)" },
   },
 })
+local apply = require "daub.upscale.apply"
 local run = require "daub.learn.run"
 local plan = require "daub.learn.plan"
 local data = require "daub.core.data"
@@ -51,6 +54,9 @@ network:load_state(must(r:load()).average):eval()
 local provenance = { run = must(system.realpath(o.run)), step = step,
   checkpoint = must(system.sha256_file(checkpoint)), recipe = options.recipe, seed = o.seed }
 must(system.make_directory(o.out))
+
+local enlarger = must(apply.of_run(o.run, o.upscale))
+report:note("pictures are enlarged by " .. enlarger.by)
 
 -- The collection's nearest covers, when the pictures the run learnt from are still there.
 local dataset = r:dataset() and data.open(r:dataset())
@@ -95,13 +101,14 @@ for i = 1, count do
   local z = sample.latent(o.seed, i, latent)
   local pixels = sample.paint(network, z)
   report:progress(("painting %d of %d"):format(i, count), i / count)
-  local bytes = must(sample.encode(sample.enlarge(pixels, wanted.width, wanted.height), o.format,
-    wanted.max_bytes))
+  local large, enlarged = enlarger:enlarge(pixels, wanted.width, wanted.height)
+  local bytes = must(sample.encode(large, o.format, wanted.max_bytes))
   local label = o["for"] or (o.size and ("%dx%d"):format(wanted.width, wanted.height)) or "x"
   local ending = o.format == "png" and "png" or "jpg"
   paths[i] = write(("%s-seed%d-%03d.%s"):format(label, o.seed, i, ending), bytes, {
     index = i, latent = z:totable()[1], size = { width = wanted.width, height = wanted.height },
-    options = { ["for"] = o["for"], format = o.format }, nearest = nearest(pixels),
+    options = { ["for"] = o["for"], format = o.format }, enlarged = enlarged,
+    nearest = nearest(pixels),
   })
   if system.interrupted() then cli.interrupted(("%d of %d are painted"):format(i, count)) end
 end

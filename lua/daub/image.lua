@@ -143,27 +143,42 @@ end
 
 local function inside(n) return type(n) == "number" and n >= 0 and n <= 1 end
 
----Fills width x height with the picture: cuts the largest part of that shape and resizes it.
+-- The array's part of the shape width : height that `gravity` says.
+local function part(op, x, width, height, gravity)
+  if type(gravity) ~= "table" then
+    options.choice("image." .. op, "gravity", gravity, options.sorted_keys(gravities))
+    gravity = gravities[gravity]
+  elseif not (inside(gravity[1]) and inside(gravity[2])) then
+    misuse(("image.%s: expected gravity {x, y} with both in 0 … 1"):format(op))
+  end
+  if not (inside(1 / width) and inside(1 / height)) then
+    misuse(("image.%s: expected a width and a height of at least 1"):format(op))
+  end
+  return cut(array(x, op), width, height, gravity)
+end
+
+---The largest part of the picture with the shape width : height, as a view of its pixels.
 ---`gravity` says which part: "center", "top", "bottom", "left", "right", or {x, y} in 0 … 1.
 ---@param x daub.Tensor u8 or f32
 ---@param width integer
 ---@param height integer
----@param o? {gravity: string|number[], filter: string, linear: boolean}
+---@param o? {gravity: string|number[]}
+---@return daub.Tensor
+function M.part(x, width, height, o)
+  o = options.check("image.part", o, { gravity = "center" })
+  return wrap(part("part", x, width, height, o.gravity))
+end
+
+---Fills width x height with the picture: cuts the largest part of that shape and resizes it.
+---@param x daub.Tensor u8 or f32
+---@param width integer
+---@param height integer
+---@param o? {gravity: string|number[], filter: string, linear: boolean} gravity as for part
 ---@return daub.Tensor
 function M.cover(x, width, height, o)
   o = options.check("image.cover", o, { gravity = "center", filter = none, linear = false })
-  local gravity = o.gravity
-  if type(gravity) ~= "table" then
-    options.choice("image.cover", "gravity", gravity, options.sorted_keys(gravities))
-    gravity = gravities[gravity]
-  elseif not (inside(gravity[1]) and inside(gravity[2])) then
-    misuse("image.cover: expected gravity {x, y} with both in 0 … 1")
-  end
-  if not (inside(1 / width) and inside(1 / height)) then
-    misuse("image.cover: expected a width and a height of at least 1")
-  end
-  local part = cut(array(x, "cover"), width, height, gravity)
-  return wrap(core.resize(part, width, height, { filter = o.filter, linear = o.linear }))
+  return wrap(core.resize(part("cover", x, width, height, o.gravity), width, height,
+    { filter = o.filter, linear = o.linear }))
 end
 
 local function cells(list)

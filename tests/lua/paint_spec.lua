@@ -1,4 +1,5 @@
 -- Painting: the same bytes for the same seed, sizes and limits of the networks, sidecars, grids.
+local Model = require "daub.upscale.model"
 local fixture = require "support.learning"
 local image = require "daub.image"
 local json = require "daub.json"
@@ -92,6 +93,31 @@ describe("daub paint", function()
       local format, width, height = image.probe(bytes)
       assert.are.same({ "jpeg", size.width, size.height }, { format, width, height })
     end
+  end)
+
+  it("enlarges with the run's upscaler, if there is one, or as told", function()
+    local function enlarged(out, words)
+      assert.are.equal(0, (paint(out, "--count 1 --size 300x100 " .. words)))
+      return json.decode(read(out .. "/300x100-seed1-001.jpg.json")).enlarged
+    end
+    assert.are.same({ by = "lanczos" }, enlarged("plain", ""))
+    local code, _, err = paint("plain", "--upscale learned")
+    assert.are.equal(1, code)
+    assert.truthy(err:match("^daub: paint: .*no upscaler here"), err)
+
+    local path = folder .. "/run/" .. Model.name
+    local model = Model.new { features = 4, layers = 1 }
+    model.weights.first[4], model.weights.later[4] = 1, 1
+    assert(model:save(path))
+    local about = enlarged("learned", "")
+    assert.are.equal("learned", about.by)
+    assert.are.same({ "x4", "x4" }, about.steps)
+    assert.are.equal(system.sha256_file(path), about.upscaler)
+    assert.are.same({ by = "lanczos" }, enlarged("again", "--upscale lanczos"))
+    local name = "/300x100-seed1-001.jpg"
+    assert.are.equal(read("plain" .. name), read("again" .. name))
+    assert.are_not.equal(read("plain" .. name), read("learned" .. name))
+    system.remove(path)
   end)
 
   it("paints grids", function()

@@ -1,5 +1,6 @@
 -- Painting: pictures a second, from latent to pixels and to the bytes of a cover.
 local Step = require "daub.bench.step"
+local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
 local sample = require "daub.paint.sample"
 local sizes = require "daub.paint.sizes"
@@ -31,8 +32,8 @@ end
 -- As `daub paint` does it, one after the other.
 local function cover(network, latent)
   local x = sizes.networks.x
-  local pixels = sample.enlarge(sample.paint(network, sample.latent(1, 1, latent)), x.width,
-    x.height)
+  local pixels = apply.lanczos():enlarge(
+    sample.paint(network, sample.latent(1, 1, latent)), x.width, x.height)
   assert(sample.encode(pixels, "jpeg", x.max_bytes))
 end
 

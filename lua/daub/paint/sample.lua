@@ -1,8 +1,8 @@
--- Pictures from a generator: latents, painting, enlarging, encoding under a limit of bytes.
+-- Pictures from a generator: latents, painting, encoding under a limit of bytes.
 --
 --     local z = sample.latent(1, 7, 100)                     -- picture 7 of seed 1
 --     local pixels = sample.paint(network, z)                -- f32 {height, width, 3}, -1 … 1
---     local jpeg = sample.encode(sample.enlarge(pixels, 1500, 500), "jpeg", 700000)
+--     local jpeg = sample.encode(pixels, "jpeg", 700000)
 --
 -- Picture i of a seed is always the same, however many are painted: each has its own place in the
 -- seed's random numbers, and each goes through the network alone.
@@ -49,15 +49,6 @@ function M.many(network, o)
     list[#list + 1] = image.from_float(painted)
   end
   return tensor.cat(list, 1)
-end
-
----Enlarges to width x height by Lanczos; what does not fit the shape is cut off evenly.
----@param pixels daub.Tensor f32
----@param width integer
----@param height integer
----@return daub.Tensor
-function M.enlarge(pixels, width, height)
-  return image.cover(pixels, width, height, { filter = "lanczos3" })
 end
 
 ---Encodes in the best quality that stays within the limit.
