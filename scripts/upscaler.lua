@@ -58,7 +58,8 @@ if system.stat(o.collection .. "/collection.db") then
 else
   pictures = must(data.folder(o.collection))
 end
-must(#pictures > 0, o.collection .. ": no pictures to learn from (collect some first)")
+must(#pictures >= data.fewest, ("%s: %d pictures are too few to learn from and hold some out (%d "
+  .. "expected, collect more)"):format(o.collection, #pictures, data.fewest))
 local train, held = data.split(pictures)
 local path = o.out:match("%.safetensors$") and o.out or o.out .. "/" .. Model.name
 must(system.make_directory(path:match("^(.*)/") or "."))

@@ -152,7 +152,7 @@ describe("daub upscaler", function()
   setup(function()
     folder = system.temporary_directory("daub-upscaler")
     pictures = folder .. "/pictures"
-    assert(demo.write(pictures, { count = 12, width = 300, height = 100 }))
+    assert(demo.write(pictures, { count = 42, width = 300, height = 100 }))
   end)
   teardown(function() fixture.remove(folder) end)
 
@@ -174,7 +174,7 @@ describe("daub upscaler", function()
     assert.are.equal("done", last.event)
     assert.are.equal(folder .. "/run/upscaler.safetensors", last.upscaler)
     local model = assert(Model.load(last.upscaler))
-    assert.are.same({ 3, 10, 2 }, { model.about.steps, model.about.pictures, model.about.covers })
+    assert.are.same({ 3, 34, 8 }, { model.about.steps, model.about.pictures, model.about.covers })
     assert.are.equal("x4 x2", model.about.found[4].route)
     assert.are.same(model.about.found[1].clean, list[#list - 4].clean)
     assert.are.same({ "upscaler.safetensors" }, system.list_directory(folder .. "/run"))
@@ -205,6 +205,7 @@ describe("daub upscaler", function()
   it("says in one line what is wrong", function()
     for what, list in pairs {
       ["No such file"] = { folder .. "/none", "--out", folder .. "/x" },
+      ["0 pictures are too few"] = { folder, "--out", folder .. "/x" },
       ["did you mean --minutes"] = { pictures, "--out", folder .. "/x", "--minuts", "1" },
       ["--out RUN is missing"] = { pictures },
     } do
