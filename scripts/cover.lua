@@ -1,5 +1,5 @@
--- The whole way in one go: collect, lay out, train, paint. Stop it when you like; the same command
--- goes on where it stopped. --from demo needs no network and no account.
+-- The whole way in one go: collect, lay out, train, paint, enlarge. Stop it when you like; the
+-- same command goes on where it stopped. --from demo needs no network and no account.
 local cli = require "daub.cli"
 local sizes = require "daub.paint.sizes"
 local o = cli.parse(arg, {
@@ -15,7 +15,7 @@ local o = cli.parse(arg, {
     { "limit", type = "integer", value = "N", min = 1, help = "at most so many people" },
     { "in", type = "path", value = "DIR", help = "folder for everything (default: ./daub-WHO)" },
     { "minutes", type = "number", value = "M", min = 0,
-      help = "time to train (default: 60; demo: 7; or as --steps takes)" },
+      help = "time to learn, a tenth of it to enlarge (default: 60; demo: 7; or by --steps)" },
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
     { "size", type = "size", value = "WxH",
       help = "size to train at (default: 192x64; demo: 96x32)" },
@@ -31,6 +31,8 @@ local o = cli.parse(arg, {
       help = "random numbers of everything" },
   },
 })
+local collection = require "daub.collect.collection"
+local data = require "daub.learn.data"
 local demo = require "daub.demo"
 local json = require "daub.json"
 local plan = require "daub.learn.plan"
@@ -47,16 +49,17 @@ local function must(value, message, code)
   return value
 end
 
+local function add(args, ...)
+  for _, word in ipairs { ... } do args[#args + 1] = ("%s"):format(word) end
+end
+
 -- Runs a recipe with its own arguments and those all recipes share.
 local function stage(name, args, optional)
   for _, key in ipairs { "who", "limit", "minutes", "steps", "recipe", "seed", "for", "count" } do
-    if optional[key] then
-      args[#args + 1] = "--" .. key
-      args[#args + 1] = ("%s"):format(optional[key])
-    end
+    if optional[key] then add(args, "--" .. key, optional[key]) end
   end
-  if o.json then args[#args + 1] = "--json" end
-  if o.quiet then args[#args + 1] = "--quiet" end
+  if o.json then add(args, "--json") end
+  if o.quiet then add(args, "--quiet") end
   return cli.run_recipe(name, args)
 end
 
@@ -76,9 +79,7 @@ if is_demo then
   o.from[1].value = "folder:" .. pictures
 end
 for _, from in ipairs(o.from) do
-  for _, word in ipairs { "--from", from.value, from.api and "--api", from.api } do
-    if word then sources[#sources + 1] = word end
-  end
+  add(sources, "--from", from.value, from.api and "--api", from.api)
 end
 local asked = json.encode { from = o.from, who = o.who, limit = o.limit,
   pictures = is_demo and o.pictures or nil }
@@ -93,23 +94,26 @@ local training, settings = { covers, "--out", run, "--resume" }, {}
 local small = is_demo and not o.recipe and is_new
 if small then settings.batch, settings.ngf, settings.ndf = 16, 32, 32 end
 for _, pair in ipairs(o.set) do settings[pair.key] = pair.value end
-for key, value in pairs(settings) do
-  training[#training + 1] = "--set"
-  training[#training + 1] = key .. "=" .. value
-end
+for key, value in pairs(settings) do add(training, "--set", key .. "=" .. value) end
 if o.size or small then
-  training[#training + 1] = "--size"
-  training[#training + 1] = o.size and ("%dx%d"):format(o.size.width, o.size.height) or "96x32"
+  add(training, "--size", o.size and ("%dx%d"):format(o.size.width, o.size.height) or "96x32")
 end
+local minutes = o.minutes or not o.steps and (is_demo and 7 or 60) or nil
 stage("train", training, { steps = o.steps, seed = o.given.seed and o.seed, recipe = o.recipe,
-  minutes = o.minutes or not o.steps and (is_demo and 7 or 60) or nil })
+  minutes = minutes and 0.9 * minutes })
 
--- 3. The paintings.
+-- 3. What enlarges the paintings, if there are pictures enough to hold some out.
+local count = #must(must(collection.open(covers)):pictures())
+if count >= data.fewest and not system.stat(run .. "/upscaler.safetensors") then
+  stage("upscaler", { covers, "--out", run }, { seed = o.seed, minutes = minutes and 0.1 * minutes,
+    steps = o.steps and math.ceil(o.steps / 10) })
+end
+
+-- 4. The paintings.
 stage("paint", { run, "--out", paintings, "--grid", "4x8" }, { seed = o.seed })
 local painted = stage("paint", { run, "--out", paintings },
   { seed = o.seed, ["for"] = o["for"], count = o.count })
-report:say("collection: " .. covers .. " (sheet.png)")
-report:say("run: " .. run .. " (samples/)")
-report:say("paintings: " .. paintings)
+report:say(("collection: %s (sheet.png)\nrun: %s (samples/)\npaintings: %s"):format(covers, run,
+  paintings))
 report:event { event = "done", cover = painted[1], collection = covers, run = run }
 report:say(painted[1])

@@ -10,7 +10,7 @@ describe("daub cover --from demo", function()
   teardown(function() fixture.remove(folder) end)
 
   local function cover(...)
-    local words = { "cover", "--from", "demo", "--in", folder, "--pictures", "24", "--count", "2" }
+    local words = { "cover", "--from", "demo", "--in", folder, "--pictures", "48", "--count", "2" }
     for word in (fixture.small.lite):gmatch("%S+") do words[#words + 1] = word end
     for _, word in ipairs { ... } do words[#words + 1] = word end
     return fixture.daub(words)
@@ -23,7 +23,8 @@ describe("daub cover --from demo", function()
     local pixels = assert(image.load(path))
     assert.are.same({ 500, 1500, 3 }, pixels.shape)
     for _, name in ipairs { "covers/collection.db", "covers/sheet.png", "run/run.json",
-      "run/checkpoints/step-000003.safetensors", "paintings/grid-seed1-4x8.png" } do
+      "run/checkpoints/step-000003.safetensors", "run/upscaler.safetensors",
+      "paintings/grid-seed1-4x8.png" } do
       assert.is_table(system.stat(folder .. "/" .. name), name)
     end
   end)
@@ -32,6 +33,7 @@ describe("daub cover --from demo", function()
     local collected = system.stat(folder .. "/covers/sheet.png").mtime
     local third = folder .. "/run/checkpoints/step-000003.safetensors"
     local before = system.sha256_file(third)
+    local taught = system.stat(folder .. "/run/upscaler.safetensors")
     local code, out = cover("--steps", "5", "--json")
     assert.are.equal(0, code)
     local last = json.decode(out:match("([^\n]+)\n$"))
@@ -39,6 +41,7 @@ describe("daub cover --from demo", function()
     assert.is_table(system.stat(last.cover))
     assert.are.equal(collected, system.stat(folder .. "/covers/sheet.png").mtime)
     assert.are.equal(before, system.sha256_file(third))
+    assert.are.same(taught, system.stat(folder .. "/run/upscaler.safetensors"))
     assert.is_table(system.stat(folder .. "/run/checkpoints/step-000005.safetensors"))
   end)
 
