@@ -14,7 +14,7 @@ end
 
 describe("the held-out tenth", function()
   it("is a tenth, 100 or a fifth, and nothing of very few", function()
-    local expected_of = { [2000] = 200, [700] = 100, [300] = 60, [40] = 8, [39] = 0, [0] = 0 }
+    local expected_of = { [2000] = 200, [700] = 100, [300] = 60, [50] = 10, [49] = 0, [0] = 0 }
     for count, expected in pairs(expected_of) do
       local train, held = data.split(numbered(count))
       assert.same({ count - expected, expected }, { #train, #held })

@@ -3,7 +3,7 @@
 --
 --     local average = Average.new(G, network.generator(o))    -- the second lends its shape
 --     average:update(step, batch)                             -- after every step of G
---     average:settle(noise)                                   -- before painting or saving
+--     average:settle(noise, 16)                               -- before painting or saving
 --     average:paint(z)                                        -- {N, height, width, 3}
 --
 -- Half of its weight is at most 10,000 pictures old, and at most a twentieth of all pictures shown.
@@ -16,7 +16,6 @@ local Average = {}
 Average.__index = Average
 
 local MEMORY, SHARE = 10000, 0.05
-local SETTLE = 8 -- batches
 
 ---@param source daub.Module the generator that learns
 ---@param network daub.Module another of its kind
@@ -33,9 +32,10 @@ function Average:update(step, batch)
 end
 
 ---Puts the averaged weights into `network` and takes the statistics of its normalisation anew,
----over a few batches of `noise(1)`, `noise(2)` …
+---over the batches `noise(1)`, `noise(2)` …
 ---@param noise fun(i: integer): daub.Tensor
-function Average:settle(noise)
+---@param batches integer
+function Average:settle(noise, batches)
   local network, norms = self.network, {}
   network:load_state(self.ema:state()):train()
   network:apply(function(layer)
@@ -44,7 +44,7 @@ function Average:settle(noise)
       layer.num_batches_tracked:zero_()
     end
   end)
-  for i = 1, SETTLE do
+  for i = 1, batches do
     for _, norm in ipairs(norms) do norm.layer.momentum = 1 / i end
     self:paint(noise(i))
   end

@@ -18,7 +18,7 @@ local M = {}
 
 local ABANDONED = 3600 -- seconds
 
-M.fewest = 40 -- pictures of a collection of which some are held out
+M.fewest = 50 -- pictures of a collection of which some are held out
 
 M.endings = { jpg = true, jpeg = true, png = true, gif = true, bmp = true, tga = true, webp = true }
 

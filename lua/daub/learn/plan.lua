@@ -79,6 +79,7 @@ function M.run(o)
   if o.resume and run.exists(o.out) then
     local r, message = run.resume(o.out)
     if not r then return nil, message end
+    settings.complete(r.options.settings)
     message = differing(o, r.options)
     if message then
       r:close()

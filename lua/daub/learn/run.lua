@@ -1,12 +1,14 @@
 -- A run's folder: run.json (what it was started with), log.jsonl (a line per report),
--- checkpoints/ with `latest`, samples/. One process at a time writes to it.
+-- checkpoints/ with `latest` and `best`, samples/. One process at a time writes to it.
 --
---     local r, message = run.create("runs/first", { recipe = "dcgan", seed = 1, … })
+--     local r, message = run.create("runs/first", { recipe = "lite", seed = 1, … })
 --     r:save(40, state)                    -- checkpoints/step-000040.safetensors, then `latest`
 --     local again = run.resume("runs/first");  again.options.seed;  again:load()
+--     local step, path = run.read("runs/first"):checkpoint()          -- to paint with
 --
 -- Every file appears whole; `latest` names a checkpoint only after that is on disk, so a run that
--- is killed goes on from the last checkpoint it reported.
+-- is killed goes on from the last checkpoint it reported. `best` has a line for each of the best
+-- measured ones, the best first: its file and its score.
 local checkpoint = require "daub.checkpoint"
 local data = require "daub.core.data"
 local json = require "daub.json"
@@ -14,7 +16,7 @@ local system = require "daub.core.system"
 
 local M = {}
 
-M.keep = 3 -- checkpoints
+M.keep = 3 -- last checkpoints; the best ones are kept beside them
 
 ---@class daub.learn.Run
 ---@field path string
@@ -48,6 +50,8 @@ local function program()
 end
 
 ---Whether a folder holds a run.
+---@param path string
+---@return boolean
 function M.exists(path) return system.stat(path .. "/run.json") ~= nil end
 
 ---Reads run.json of a run; enough to paint from it.
@@ -67,6 +71,12 @@ function M.read(path)
   return setmetatable({ path = path, options = described.options }, Run)
 end
 
+-- Writes run.json.
+function Run:describe()
+  return system.write_file(self.path .. "/run.json",
+    json.pretty { options = self.options, program = program() })
+end
+
 ---Starts a run in a folder that holds none.
 ---@param path string
 ---@param options table
@@ -83,9 +93,8 @@ function M.create(path, options)
     return nil, path .. ": already holds a run (go on with --resume, or name another folder)",
       "exists"
   end
-  local text = json.pretty { options = options, program = program() }
   local ok
-  ok, message, code = system.write_file(path .. "/run.json", text)
+  ok, message, code = r:describe()
   if not ok then return nil, message, code end
   return r
 end
@@ -157,27 +166,60 @@ function Run:learnt_from(pictures)
   return count
 end
 
+local function file_name(step) return ("step-%06d.safetensors"):format(step) end
+
+-- The step that a checkpoint's name says.
+local function step_of(name) return tonumber(name:match("^step%-(%d+)%.safetensors$")) end
+
+---Where the checkpoint of a step lies.
+---@param step integer
+---@return string
+function Run:file(step) return self.path .. "/checkpoints/" .. file_name(step) end
+
+-- The step and path of a checkpoint that is there.
+local function found(self, step)
+  local path = step and self:file(step)
+  if path and system.stat(path) then return step, path end
+end
+
 ---The step and file of the last checkpoint; nil when there is none yet.
 ---@return integer|nil step, string? path
 function Run:latest()
   local name = system.read_file(self.path .. "/checkpoints/latest", 4096)
-  local step = name and name:match("^step%-(%d+)%.safetensors\n?$")
-  if not step then return nil end
-  return tonumber(step), self.path .. "/checkpoints/" .. name:gsub("%s+$", "")
+  return found(self, name and step_of(name:gsub("%s+$", "")))
 end
 
----The step and file of one checkpoint.
----@param step? integer the last one when nil
----@return integer|nil step, string path nil and a message when it is not there
-function Run:checkpoint(step)
-  if not step then
-    local last, path = self:latest()
-    return last, path or self.path .. ": has no checkpoint yet (train on)"
+---The step and file of the checkpoint that measured best; nil when none was measured.
+---@return integer|nil step, string? path
+function Run:best()
+  local list = system.read_file(self.path .. "/checkpoints/best", 4096)
+  for name in (list or ""):gmatch("(%S+)[^\n]*\n") do
+    local step, path = found(self, step_of(name))
+    if step then return step, path end
   end
-  local path = ("%s/checkpoints/step-%06d.safetensors"):format(self.path, step)
-  if system.stat(path) then return step, path end
-  return nil, ("%s: has no checkpoint of step %d (the last few and the best are kept)"):format(
-    self.path, step)
+end
+
+---A checkpoint to paint with.
+---@param which? "best"|"latest"|string|integer a step's number; the best unless given, or the
+--- latest where none was measured
+---@return integer|nil step, string path nil and a message when it is not there
+function Run:checkpoint(which)
+  local step, path
+  if which == nil or which == "best" then step, path = self:best() end
+  if which == "latest" or which == nil and not step then step, path = self:latest() end
+  if which ~= nil and which ~= "best" and which ~= "latest" then
+    local n = tonumber(which)
+    if not n or n < 0 or n % 1 ~= 0 then
+      return nil, ("step '%s': best, latest or a step's number expected"):format(tostring(which))
+    end
+    step, path = found(self, n)
+    if not step then return nil, ("%s: has no checkpoint of step %d"):format(self.path, n) end
+  end
+  if not step and which == "best" then
+    return nil, self.path .. ": no checkpoint of it was measured (take --step latest)"
+  end
+  if not step or step == 0 then return nil, self.path .. ": has no checkpoint yet (train on)" end
+  return step, path
 end
 
 ---Where the sample grid of a step lies.
@@ -185,39 +227,73 @@ end
 ---@return string
 function Run:sample_path(step) return ("%s/samples/step-%06d.png"):format(self.path, step) end
 
----The state in the last checkpoint.
+---The state in a checkpoint.
+---@param path? string its file; the last checkpoint's unless given
 ---@return table|nil state nil when there is none (message nil) or it cannot be read
 ---@return string? message
 ---@return string? code
-function Run:load()
-  local _, path = self:latest()
+function Run:load(path)
+  if not path then
+    local _
+    _, path = self:latest()
+  end
   if not path then return nil end
   return checkpoint.load(path)
 end
 
-local function forget_old(folder, step)
+-- Checkpoints that are neither among the last nor to be kept go, and what is after `step`: a run
+-- that went back to it will come there again.
+local function forget(self, step, kept)
   local steps = {}
-  for _, name in ipairs(system.list_directory(folder) or {}) do
-    local n = tonumber(name:match("^step%-(%d+)%.safetensors$"))
-    if n and n <= step then steps[#steps + 1] = { n, name } end
+  for _, name in ipairs(system.list_directory(self.path .. "/checkpoints") or {}) do
+    steps[#steps + 1] = step_of(name)
   end
-  table.sort(steps, function(a, b) return a[1] > b[1] end)
-  for i = M.keep + 1, #steps do system.remove(folder .. "/" .. steps[i][2]) end
+  table.sort(steps, function(a, b) return a > b end)
+  local last = 0
+  for _, n in ipairs(steps) do
+    if n <= step then last = last + 1 end
+    if n > step or last > M.keep and not kept[n] then
+      system.remove(self:file(n))
+      if n > step then system.remove(self:sample_path(n)) end
+    end
+  end
 end
 
----Writes a checkpoint and makes it the latest; keeps the last few.
+---Writes a checkpoint and makes it the latest; keeps the last few, and those it is told to.
 ---@param step integer
 ---@param state table
+---@param best? {step: integer, score: number}[] of what was measured, the best first
+---@param further? integer[] steps whose checkpoints are kept too
 ---@return string|nil path, string? message, string? code
-function Run:save(step, state)
-  local folder = self.path .. "/checkpoints"
-  local name = ("step-%06d.safetensors"):format(step)
-  local ok, message, code = checkpoint.save(folder .. "/" .. name, state)
+function Run:save(step, state, best, further)
+  local folder, lines, kept = self.path .. "/checkpoints", {}, {}
+  local path = self:file(step)
+  local ok, message, code = checkpoint.save(path, state)
   if not ok then return nil, message, code end
-  ok, message, code = system.write_file(folder .. "/latest", name .. "\n")
+  for i, entry in ipairs(best or {}) do
+    lines[i], kept[entry.step] = ("%s %.6g\n"):format(file_name(entry.step), entry.score), true
+  end
+  for _, n in ipairs(further or {}) do kept[n] = true end
+  if best then
+    ok, message, code = system.write_file(folder .. "/best", table.concat(lines))
+    if not ok then return nil, message, code end
+  end
+  ok, message, code = system.write_file(folder .. "/latest", file_name(step) .. "\n")
   if not ok then return nil, message, code end
-  forget_old(folder, step)
-  return folder .. "/" .. name
+  forget(self, step, kept)
+  return path
+end
+
+---Says in run.json that from now on the run learns from another collection, and from when.
+---@param collection string
+---@param step integer the last one done with the old collection
+---@return boolean|nil ok, string? message, string? code
+function Run:switch(collection, step)
+  local options = self.options
+  options.history = options.history or {}
+  table.insert(options.history, { collection = options.collection, until_step = step })
+  options.collection = collection
+  return self:describe()
 end
 
 return M

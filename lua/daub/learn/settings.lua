@@ -12,6 +12,7 @@ local common = {
   lr = { 2e-4, min = 0, max = 1 },
   lr_critic = { 0, min = 0, max = 1 }, -- 0: as lr
   decay = { 0, min = 0, max = 1 },     -- share of the run, at its end, in which both rates fall
+  measure = { 0.02, min = 0, max = 1 }, -- share of the run between two measurements; 0: none
   beta1 = { 0.5, min = 0, max = 0.9999 },
   beta2 = { 0.999, min = 0, max = 0.99999 },
   precision = { "f32", one_of = { "f32", "bf16" } },
@@ -77,6 +78,14 @@ local function flavoured(pairs_given, network)
     if pair.key == "flavour" then chosen = pair.value end
   end
   return network.flavours and network.flavours[chosen] or {}
+end
+
+---Gives an older run's settings what has come since, at its default.
+---@param settings table
+function M.complete(settings)
+  for key, entry in pairs(common) do
+    if settings[key] == nil then settings[key] = entry[1] end
+  end
 end
 
 ---All settings of a run from --set's pairs.

@@ -1,5 +1,5 @@
--- What surrounds the steps of a training loop: pace, noise, reports, samples, checkpoints, the
--- way back. The loop itself stands in scripts/train.lua:
+-- What surrounds the steps of a training loop: pace, noise, reports, samples, measurements,
+-- checkpoints, the way back. The loop itself stands in scripts/train.lua:
 --
 --     local session = trainer.start { run = r, report = report, steps = 20000, … }
 --     while session:continues() do
@@ -11,6 +11,12 @@
 -- All that is random depends on the run's seed and the step's number alone, so a run that was
 -- stopped goes on bit for bit as if it never had been. Ctrl-C is held while a step runs and
 -- obeyed between two.
+--
+-- Fifty times a run the averaged paintings are measured (watch.lua). A run whose losses or
+-- paintings are no numbers, or whose paintings collapse, goes back to a checkpoint that was in
+-- order and on from there with half the learning rates.
+local Pace = require "daub.learn.pace"
+local Watch = require "daub.learn.watch"
 local core = require "daub.core.array"
 local daub = require "daub"
 local image = require "daub.image"
@@ -24,14 +30,21 @@ local M = {}
 
 local LOG_EVERY = 10      -- seconds between two lines of log.jsonl
 local GRID = { columns = 4, rows = 8 }
+local SETTLED = 512       -- latents that measured and last paintings' statistics are taken over
+local SKETCHED = 128      -- and those of what is saved in between
+local SETBACKS = 5        -- times a run goes back at most
+local FEWEST_STEPS = 20   -- between two measurements
+local SHARE_OF_TIME = 0.05 -- that measuring takes of a run that is timed, at most
 
 -- Random numbers of a run: one stream per purpose, a place in it per step.
-local STREAMS = { noise = 1, grid = 2, settle = 3 }
+local STREAMS = { noise = 1, grid = 2, settle = 3, watch = 4 }
 local APART = 2 ^ 24 -- numbers between the places of two steps
 
 ---@class daub.learn.Session
 ---@field step integer the step that is being done, from 1
 ---@field share number how much of the run lies before this step, 0 … 1, in steps or in time
+---@field done integer steps that are done
+---@field pace daub.learn.Pace
 ---@field interrupted boolean Ctrl-C ended the loop
 ---@field sampled string|nil path of the last sample grid
 local Session = {}
@@ -57,7 +70,8 @@ end
 ---@field report daub.progress.Reporter
 ---@field dataset daub.core.Dataset
 ---@field dataset_path? string its file, for the log
----@field held_out? daub.core.Dataset pictures that are not learnt from
+---@field held_out? daub.core.Dataset pictures that are not learnt from: measured by, if any
+---@field measure number share of the run between two measurements; 0: none is made
 ---@field average daub.learn.Average
 ---@field optimisers daub.Optimiser[] their learning rates fall at the end of the run
 ---@field decay number share of the run in which they do, by half a cosine to 0; 0: never
@@ -68,28 +82,77 @@ end
 ---@field loader table further options of the dataset's loader
 ---@field steps? integer train until this step; or until
 ---@field minutes? number so much time was spent on steps, earlier sessions included
+---@field spent? number seconds of them that went before the session
 ---@field save_every number minutes between checkpoints, 0 saves after every step
+
+-- How often the run was given other pictures.
+local function switches(run) return #(run.options.history or {}) end
+
+-- What a checkpoint holds.
+local function own_state(self)
+  return { setbacks = self.setbacks, switches = switches(self.o.run),
+    watch = self.watch and self.watch:state() }
+end
+local function state_of(self)
+  local state = { step = self.done, random = daub.rng_state(), session = own_state(self) }
+  for name, object in pairs(self.o.state) do state[name] = object:state() end
+  return state
+end
+
+-- Takes over what a checkpoint holds.
+local function restore(self, before)
+  local o, mine = self.o, before.session or { setbacks = 0 }
+  for name, object in pairs(o.state) do object:load_state(before[name]) end
+  daub.set_rng_state(before.random)
+  self.done, self.saved, self.settled = before.step, before.step, nil
+  self.setbacks = mine.setbacks
+  if before.step > 0 then self.sampled = o.run:sample_path(before.step) end
+  local same = mine.switches == switches(o.run)
+  if not same then self.setbacks = 0 end
+  if self.watch then
+    if mine.watch then self.watch:load_state(mine.watch) end
+    if not (mine.watch and same) then self.watch:begin(before.step) end
+  end
+end
+
+-- Real pictures from the step after those that are done.
+local function open_loader(self)
+  if self.loader then self.loader:close() end
+  local loader = { batch = self.o.batch, seed = self.o.seed, start = self.done }
+  for key, value in pairs(self.o.loader) do loader[key] = value end
+  self.loader = self.o.dataset:loader(loader)
+end
+
+local function write_checkpoint(self, state)
+  local watch = self.watch
+  local path, message = self.o.run:save(self.done, state, watch and watch.best,
+    watch and watch:kept())
+  if not path then error("train: " .. message, 0) end
+  self.saved, self.saved_at = self.done, system.now()
+  return path
+end
+
+local function new_watch(o)
+  if not o.held_out or o.measure == 0 then return nil end
+  return Watch.new { average = o.average, learnt = o.dataset, held = o.held_out,
+    latents = function(count) return normal(o.seed, "watch", 0, { count, o.latent }) end }
+end
 
 ---@param o daub.learn.SessionOptions
 ---@return daub.learn.Session|nil session, string? message, string? code
 function M.start(o)
-  local self = setmetatable({ o = o, step = 1, share = 0, done = 0, interrupted = false,
-    rates = {} }, Session)
+  local self = setmetatable({ o = o, step = 1, share = 0, done = 0, setbacks = 0,
+    interrupted = false, rates = {}, sums = {} }, Session)
   for i, optimiser in ipairs(o.optimisers) do self.rates[i] = optimiser.options.lr end
+  self.watch = new_watch(o)
   local before, message, code = o.run:load()
   if not before and message then return nil, message, code end
-  if before then
-    for name, object in pairs(o.state) do object:load_state(before[name]) end
-    daub.set_rng_state(before.random)
-    self.done, self.saved = before.step, before.step
-    self.sampled = o.run:sample_path(before.step)
-  end
-  local loader = { batch = o.batch, seed = o.seed, start = self.done }
-  for key, value in pairs(o.loader) do loader[key] = value end
-  self.loader = o.dataset:loader(loader)
-  self.begun, self.before = system.now(), seconds_before(o.run, self.done)
-  self.logged = { time = self.begun, step = self.done }
-  self.saved_at, self.sums = self.begun, {}
+  if before then restore(self, before) else write_checkpoint(self, state_of(self)) end
+  open_loader(self)
+  self.pace = Pace.new { steps = o.steps, minutes = o.minutes,
+    before = seconds_before(o.run, self.done) + (o.spent or 0) }
+  self.logged = { time = system.now(), step = self.done, aside = 0 }
+  self.saved_at, self.measured_at = self.logged.time, self.pace:seconds()
   o.run:log { event = "start", step = self.done, dataset = o.dataset_path,
     pictures = o.dataset:info().count,
     held_out = o.held_out and o.held_out:info().count or 0, steps = o.steps, minutes = o.minutes,
@@ -109,26 +172,44 @@ function M.fallen(share, decay)
   return (1 - math.cos(math.pi * left / decay)) / 2
 end
 
----Seconds spent on steps, those before a stop included.
-function Session:seconds() return self.before + system.now() - self.begun end
+-- Steps between two measurements of a run that ends by steps.
+local function every(o) return math.max(FEWEST_STEPS, math.floor(o.steps * o.measure + 0.5)) end
 
----Whether there is another step to do; then `step` is its number. Saves when it is time.
+-- Whether the paintings should be measured before the next step. By steps where they end the run,
+-- so that it can be repeated; else by time.
+local function is_due(self, ended)
+  local o, watch = self.o, self.watch
+  if not watch or self.done == 0 or watch.last == self.done then return false end
+  if ended then return true end
+  if not o.minutes then return self.done % every(o) == 0 end
+  local pause = math.max(o.minutes * 60 * o.measure, watch.cost / SHARE_OF_TIME)
+  return self.pace:seconds() - self.measured_at >= pause
+end
+
+-- Whether no further step is to be done; a last measurement has its time.
+local function is_over(self)
+  return self.pace:ended(self.done, self.watch and self.watch.last ~= self.done and self.watch.cost)
+end
+
+---Whether there is another step to do; then `step` is its number. Measures and saves when it is
+---time.
 ---@return boolean
 function Session:continues()
-  local o = self.o
-  if system.interrupted() then
-    self.interrupted = true
-    return false
+  local o, done, over = self.o, self.done, is_over(self)
+  if not system.interrupted() and is_due(self, over) then
+    self:write_log()
+    self.pace:set_aside(self.measure, self)
+    if self.done < done then over = is_over(self) end -- it went back
   end
-  if o.steps and self.done >= o.steps then return false end
-  if o.minutes and self.done > 0 and self:seconds() >= o.minutes * 60 then return false end
-  if self.done ~= (self.saved or 0) and system.now() - self.saved_at >= o.save_every * 60 then
-    self:save()
+  self.interrupted = system.interrupted()
+  if self.interrupted or over then return false end
+  if self.done ~= self.saved and system.now() - self.saved_at >= o.save_every * 60 then
+    self:write_log()
+    self.pace:set_aside(self.save, self, SKETCHED)
   end
-  self.step = self.done + 1
-  self.share = math.min(1, o.steps and self.done / o.steps or self:seconds() / (o.minutes * 60))
+  self.step, self.share = self.done + 1, self.pace:share(self.done)
   for i, optimiser in ipairs(o.optimisers) do
-    optimiser.options.lr = self.rates[i] * M.fallen(self.share, o.decay)
+    optimiser.options.lr = self.rates[i] * M.fallen(self.share, o.decay) * 0.5 ^ self.setbacks
   end
   return true
 end
@@ -145,99 +226,138 @@ function Session:noise()
   return normal(self.o.seed, "noise", self.step, { self.o.batch, self.o.latent })
 end
 
--- The share of the work that is done, and the seconds that are left.
-function Session:remaining()
-  local o, seconds = self.o, self:seconds()
-  if o.steps then
-    local left = progress.remaining(self.done - self.first.step, o.steps - self.first.step,
-      system.now() - self.first.time)
-    return self.done / o.steps, left
-  end
-  return seconds / (o.minutes * 60), math.max(0, o.minutes * 60 - seconds)
-end
+-- ---- reports
 
 -- Averages since the last line go to the log.
 function Session:write_log()
   local now, steps = system.now(), self.done - self.logged.step
-  if steps == 0 then return end
-  local pace = (now - self.logged.time) / steps
-  local entry = { step = self.done, images = self.done * self.o.batch, seconds = self:seconds(),
-    seconds_per_step = pace, lr = self.o.optimisers[1].options.lr,
-    peak_rss = system.memory().peak_rss }
+  if steps <= 0 then return end
+  local pace = (now - self.logged.time - (self.pace.aside - self.logged.aside)) / steps
+  local entry = { step = self.done, images = self.done * self.o.batch,
+    seconds = self.pace:seconds(), seconds_per_step = pace,
+    lr = self.o.optimisers[1].options.lr, peak_rss = system.memory().peak_rss }
   for _, name in ipairs(options.sorted_keys(self.sums)) do entry[name] = self.sums[name] / steps end
   self.o.run:log(entry)
   entry.event = "step"
   self.o.report:event(entry)
-  self.logged.time, self.logged.step, self.sums = now, self.done, {}
+  self.logged, self.sums = { time = now, step = self.done, aside = self.pace.aside }, {}
 end
 
 function Session:tell(losses)
-  local words = { ("step %d"):format(self.done) }
-  if self.o.steps then words[1] = words[1] .. (" of %d"):format(self.o.steps) end
+  local o, words = self.o, { ("step %d"):format(self.done) }
+  if o.steps then words[1] = words[1] .. (" of %d"):format(o.steps) end
   for _, name in ipairs(options.sorted_keys(losses)) do
     words[#words + 1] = ("%s %.3f"):format(name, losses[name])
   end
-  local fraction, left = self:remaining()
-  if self.done > self.first.step then
-    local pace = (system.now() - self.first.time) / (self.done - self.first.step)
-    words[#words + 1] = ("%.3g s a step, %.0f pictures/s"):format(pace, self.o.batch / pace)
+  local pace = self.pace:step_seconds()
+  if pace then
+    words[#words + 1] = ("%.3g s a step, %.0f pictures/s"):format(pace, o.batch / pace)
   end
+  local left = self.pace:left(self.done, self.watch and o.steps and self.watch.cost / every(o))
   if left then words[#words + 1] = progress.duration(left) .. " left" end
-  self.o.report:progress(table.concat(words, ", "), fraction)
+  o.report:progress(table.concat(words, ", "), self.pace:share(self.done))
 end
 
--- Nothing is saved from here on: the last checkpoint is a good one.
-function Session:diverged(what)
-  self:close()
-  error(("train: step %d: %s is not a number, the networks diverged (%s; a new run with a lower "
-    .. "learning rate, as --set lr=1e-4, may not)"):format(self.step, what,
-    self.saved and ("step %d is saved"):format(self.saved) or "nothing is saved yet"), 0)
+-- A note for people, and the same for programs and the log.
+local function announce(self, entry, line)
+  entry.seconds = self.pace:seconds()
+  self.o.run:log(entry)
+  self.o.report:event(entry)
+  self.o.report:note(line)
 end
 
----Ends a step: `losses` are one-element tensors by name. Raises when one of them is not finite.
+-- ---- the way back
+
+-- Takes the run back to the checkpoint of `to`, for `why`; from there on with half the rates. The
+-- checkpoint is written anew, so that a run which is stopped goes on in the same way.
+local function go_back(self, why, to)
+  local o, at = self.o, math.max(self.step, self.done)
+  if self.setbacks == SETBACKS then
+    self:close()
+    error(("train: step %d: %s, and going back to step %d with lower learning rates did not help "
+      .. "%d times (a new run with a lower one, as --set lr=%.2g, may)"):format(at, why, to,
+      SETBACKS, self.rates[1] / 4), 0)
+  end
+  local setbacks = self.setbacks + 1
+  local state, message = o.run:load(o.run:file(to))
+  if not state then error("train: " .. message, 0) end
+  restore(self, state)
+  self.setbacks = setbacks
+  state.session = own_state(self)
+  write_checkpoint(self, state)
+  open_loader(self)
+  self.logged = { time = system.now(), step = self.done, aside = self.pace.aside }
+  self.sums = {}
+  announce(self, { event = "setback", from = at, step = to, reason = why, setbacks = setbacks,
+    rates = 0.5 ^ setbacks }, ("step %d: %s: back to step %d, and on with %g of the learning rates")
+    :format(at, why, to, 0.5 ^ setbacks))
+end
+
+-- The last checkpoint that was in order.
+local function last_good(self) return self.watch and self.watch.good or self.saved end
+
+---Ends a step: `losses` are one-element tensors by name. The run goes back when one of them is not
+---finite, and ends with an error when that did not help.
 ---@param losses table<string, daub.Tensor>
 function Session:stepped(losses)
   local values = {}
   for _, name in ipairs(options.sorted_keys(losses)) do
     local value = losses[name]:item()
     if value ~= value or math.abs(value) == math.huge then
-      self:diverged("the " .. name .. "'s loss")
+      return go_back(self, ("the %s's loss is not a number"):format(name), last_good(self))
     end
     values[name] = value
-    self.sums[name] = (self.sums[name] or 0) + value
   end
+  for name, value in pairs(values) do self.sums[name] = (self.sums[name] or 0) + value end
   self.done = self.step
-  -- the pace is counted from the end of the first step, which pays for what is made once
-  self.first = self.first or { step = self.done, time = system.now() }
+  self.pace:stepped()
   self:tell(values)
   if system.now() - self.logged.time >= LOG_EVERY then self:write_log() end
 end
 
--- A grid of what the averaged generator paints from the run's fixed latents.
-function Session:sample()
-  local noise = normal(self.o.seed, "grid", 0, { GRID.columns * GRID.rows, self.o.latent })
-  local painted = self.o.average:paint(noise)
-  if painted:isfinite():all():item() == 0 then self:diverged("what is painted") end
-  return image.grid(painted, { columns = GRID.columns })
-end
+-- ---- paintings
 
----Writes a checkpoint and a sample of the present step.
-function Session:save()
-  local o = self.o
-  self:write_log()
+-- Makes the average ready to paint; once for each step unless more latents are asked for.
+local function settle(self, latents)
+  local o, settled = self.o, self.settled
+  if settled and settled.step == self.done and settled.latents >= latents then return end
   o.average:settle(function(i)
     return normal(o.seed, "settle", i, { o.batch, o.latent })
-  end)
-  local grid = self:sample()
-  local state = { step = self.done, random = daub.rng_state() }
-  for name, object in pairs(o.state) do state[name] = object:state() end
-  local path, message = o.run:save(self.done, state)
-  if not path then error("train: " .. message, 0) end
-  local sample = o.run:sample_path(self.done)
-  local ok
-  ok, message = image.save(sample, grid)
+  end, math.ceil(latents / o.batch))
+  self.settled = { step = self.done, latents = latents }
+end
+
+-- Measures what the average paints: a good one is saved, a bad one leads back.
+function Session:measure()
+  settle(self, SETTLED)
+  local seen = self.watch:look(self.done, self.pace:share(self.done))
+  if not seen then return end
+  self.measured_at = self.pace:seconds()
+  if seen.line then
+    local entry = { event = "measured", step = self.done, images = self.done * self.o.batch,
+      score = seen.score, best = seen.best, floors = seen.floors }
+    for name, value in pairs(seen.metrics) do entry[name] = value end
+    announce(self, entry, ("step %d: %s"):format(self.done, seen.line))
+  end
+  if seen.trouble then return go_back(self, seen.trouble, seen.to) end
+  self:save(SETTLED)
+end
+
+---Writes a checkpoint and a sample of the present step: what the averaged generator paints from
+---the run's fixed latents.
+---@param latents integer for the average's statistics
+function Session:save(latents)
+  local o = self.o
+  settle(self, latents)
+  local painted = o.average:paint(normal(o.seed, "grid", 0,
+    { GRID.columns * GRID.rows, o.latent }))
+  if painted:isfinite():all():item() == 0 then
+    return go_back(self, "what is painted is not a number", last_good(self))
+  end
+  local path, sample = write_checkpoint(self, state_of(self)), o.run:sample_path(self.done)
+  local ok, message = image.save(sample, image.grid(painted, { columns = GRID.columns }))
   if not ok then error("train: " .. message, 0) end
-  self.saved, self.saved_at, self.sampled = self.done, system.now(), sample
+  self.sampled = sample
   o.run:log { event = "saved", step = self.done }
   o.report:event { event = "saved", step = self.done, checkpoint = path, sample = sample }
 end
@@ -245,7 +365,8 @@ end
 ---Saves what is not saved yet and lets go of everything. Afterwards `interrupted` tells how it
 ---ended.
 function Session:finish()
-  if self.done ~= self.saved then self:save() end
+  self:write_log()
+  if self.done ~= self.saved then self:save(SETTLED) end
   self:close()
 end
 

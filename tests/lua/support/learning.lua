@@ -1,5 +1,6 @@
 -- What the specs of learning and painting share: a few painted pictures, small networks, and the
 -- recipes run as programs of their own.
+local checkpoint = require "daub.checkpoint"
 local demo = require "daub.demo"
 local system = require "daub.core.system"
 
@@ -59,6 +60,16 @@ end
 function M.train(pictures, out, words)
   local code, _, err = M.daub(training(pictures, out, words .. " --quiet"))
   return code, err
+end
+
+---Makes the generator's weights in a checkpoint no numbers.
+---@param path string
+function M.poison(path)
+  local state = assert(checkpoint.load(path))
+  for name, weight in pairs(state.generator) do
+    if name:match("weight") then weight:fill_(0 / 0) end
+  end
+  assert(checkpoint.save(path, state))
 end
 
 ---Starts the same and lets it run; its output and errors are pipes.
