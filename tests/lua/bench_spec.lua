@@ -89,6 +89,14 @@ describe("bench", function()
     end
   end)
 
+  it("does a step without the penalty, and with it both ways", function()
+    local seen = rows("penalty.96x32")
+    assert.equal(1, seen["penalty.96x32.none"].ratio_cpu)
+    for _, kind in ipairs { "exact", "plain" } do
+      assert.is_true(seen["penalty.96x32." .. kind].ratio_cpu > 0)
+    end
+  end)
+
   it("tables growth #slow", function()
     local seen = rows("--growth")
     for _, name in ipairs { "batch.8", "batch.128", "size.32", "size.256", "threads.2" } do
@@ -102,7 +110,8 @@ describe("bench", function()
     local body, code = bench("--list")
     assert.equal(0, code)
     for _, name in ipairs { "kernel.batch_norm", "conv.wgrad.4x4s2.32x32.64-128", "dcgan64.step",
-      "lite.96x32.step", "lite.192x64.step", "lite.384x128.step", "mlp.step", "data.decode",
+      "lite.96x32.step", "lite.192x64.step", "lite.384x128.step", "penalty.96x32", "mlp.step",
+      "data.decode",
       "memory.dcgan64.step", "pytorch.dcgan64.step" } do
       assert.is_truthy(body:find(name .. "\n", 1, true), name)
     end

@@ -6,6 +6,7 @@ local groups = {
   { "kernel.", "daub.bench.kernels" },
   { "conv.", "daub.bench.convolutions" },
   { "", "daub.bench.steps" },
+  { "penalty.", "daub.bench.penalty" },
   { "mlp.", "daub.bench.mlp" },
   { "paint.", "daub.bench.paint" },
   { "data.", "daub.bench.data" },

@@ -98,15 +98,20 @@ end
 
 -- Layers one after the other.
 local function chain(layers, x)
-  local backs, agains, i = {}, {}, 1
+  local backs, agains, masked, i = {}, {}, {}, 1
   while i <= #layers do
     local layer, following = layers[i], layers[i + 1]
     local slope = AFFINE[getmetatable(layer)] and following and following:fusible_slope()
+    masked[#backs + 1] = slope
     x, backs[#backs + 1], agains[#agains + 1] = rule(layer, x, slope)
     i = i + (slope and 2 or 1)
   end
   local function back(d)
-    for k = #backs, 1, -1 do d = backs[k](d) end
+    for k = #backs, 1, -1 do
+      local before = d
+      d = backs[k](before)
+      if masked[k] and k < #backs then A.release_(before.array) end
+    end
     return d
   end
   local function again(z)
@@ -120,12 +125,19 @@ local function chain(layers, x)
   return x, back, again
 end
 
+-- Adds to a what nobody else needs.
+local function add(a, b)
+  a:add_(b)
+  A.release_(b.array)
+  return a
+end
+
 -- The sum of what two layers make of the same.
 local function fork(branches, x)
   local y1, back1, again1 = rule(branches[1], x)
   local y2, back2, again2 = rule(branches[2], x)
-  return y1 + y2, function(d) return back1(d) + back2(d) end,
-    function(z) return again1(z) + again2(z) end
+  return y1 + y2, function(d) return add(back1(d), back2(d)) end,
+    function(z) return add(again1(z), again2(z)) end
 end
 
 function rule(layer, x, slope)
