@@ -10,7 +10,7 @@ describe("daub cover --from demo", function()
   teardown(function() fixture.remove(folder) end)
 
   local function cover(...)
-    local words = { "cover", "--from", "demo", "--in", folder, "--pictures", "48", "--count", "2" }
+    local words = { "cover", "--from", "demo", "--in", folder, "--pictures", "60", "--count", "2" }
     for word in (fixture.small.lite):gmatch("%S+") do words[#words + 1] = word end
     for _, word in ipairs { ... } do words[#words + 1] = word end
     return fixture.daub(words)
