@@ -624,6 +624,23 @@ describe("order", function()
     same({ 0 / 0, 2, 1 }, (A.sort(A.from { 2, 0 / 0, 1 }, 1, true)), "NaN first")
   end)
 
+  it("sort of long rows, which goes by their bits, as that of short ones", function()
+    local x = A.normal(A.generator(1), { 2, 3000 }, "f32")
+    x = A.binary("div", A.unary("round", A.binary("mul", x, 300)), 64) -- with ties
+    local odd = A.from { 0 / 0, -0.0, 1 / 0, 0, -1 / 0, -(0 / 0), 1e-40, -1e-40, -0.0, 0 }
+    A.copy_(A.narrow(A.select(x, 1, 1), 1, 1001, 10), odd)
+    A.copy_(A.narrow(A.select(x, 1, 1), 1, 2001, 10), odd)
+    for _, dim in ipairs { 2, 1 } do
+      for _, descending in ipairs { false, true } do
+        local rows = dim == 2 and x or A.permute(x, { 2, 1 })
+        local values, index = A.sort(rows, dim, descending)
+        local _, expected = A.sort(A.cast(rows, "f64"), dim, descending)
+        same(expected:totable(), index, "places")
+        assert.are.equal(A.tostring(A.gather(rows, dim, index)), A.tostring(values))
+      end
+    end
+  end)
+
   it("cumsum", function()
     local a = A.arange(1, 7):reshape { 2, 3 }
     same({ 1, 3, 6, 4, 9, 15 }, A.cumsum(a, 2), "rows")
