@@ -15,7 +15,7 @@ local M = {}
 local WEIGHTS = { 0.0448, 0.2856, 0.3001, 0.2363, 0.1333 }
 local WINDOW, SIGMA = 11, 1.5
 local C1, C2 = 0.01 ^ 2, 0.03 ^ 2 -- pixels are 0 … 1
-local PAIRS = 64 -- at a time
+local PAIRS, BATCH = 192, 32
 
 -- {n - 10, n}: the Gaussian window at each place where it fits.
 local function window(n)
@@ -31,22 +31,22 @@ local function window(n)
   return tensor.from(rows)
 end
 
--- Weighted means in every window of x {N, H, W, C}.
-local function blurred(x, across, down)
+-- {N, H, W, C} as planes {N * C, H, W}.
+local function planes(x)
   local n, h, w, c = unpack(x.shape)
-  x = down:matmul(x:reshape { n, h, w * c }):reshape { n * down.shape[1], w, c }
-  return across:matmul(x)
+  return x:permute(1, 4, 2, 3):reshape { n * c, h, w }:contiguous()
 end
 
 -- Means over the pictures of contrast and structure, and of those times luminance: {N} each.
 local function similarity(x, y)
-  local across, down = window(x.shape[3]), window(x.shape[2])
-  local function blur(z) return blurred(z, across, down) end
+  local n = x.shape[1]
+  local down, across = window(x.shape[2]), window(x.shape[3]):t()
+  local function blur(z) return down:matmul(z):matmul(across) end -- means in every window
+  x, y = planes(x), planes(y)
   local mx, my = blur(x), blur(y)
   local vx, vy = blur(x * x) - mx * mx, blur(y * y) - my * my
   local structure = ((blur(x * y) - mx * my) * 2 + C2) / (vx + vy + C2)
   local luminance = (mx * my * 2 + C1) / (mx * mx + my * my + C1)
-  local n = x.shape[1]
   return structure:reshape { n, -1 }:mean(2), (structure * luminance):reshape { n, -1 }:mean(2)
 end
 
@@ -78,16 +78,16 @@ function M.ms_ssim(x, y)
   return result
 end
 
----@param x daub.Tensor f32 {N, height, width, 3}, -1 … 1, in random order: each picture is compared
---- with the next
+---@param x daub.Tensor f32 {N, height, width, 3}, -1 … 1, in random order: each of the first 192
+--- is compared with the next
 ---@return number 0 (all alike) … 1
 function M.of(x)
-  local n, sum = x.shape[1], 0
-  x = (x + 1) * 0.5
+  local n, sum = math.min(x.shape[1], PAIRS), 0
   local following = x:roll(-1, 1)
-  for first = 1, n, PAIRS do
-    local count = math.min(PAIRS, n - first + 1)
-    sum = sum + M.ms_ssim(x:narrow(1, first, count), following:narrow(1, first, count)):sum():item()
+  for first = 1, n, BATCH do
+    local count = math.min(BATCH, n - first + 1)
+    local a, b = x:narrow(1, first, count), following:narrow(1, first, count)
+    sum = sum + M.ms_ssim((a + 1) * 0.5, (b + 1) * 0.5):sum():item()
   end
   return 1 - sum / n
 end

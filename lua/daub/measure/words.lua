@@ -22,16 +22,22 @@ local function share(entry) -- of what can be reached
   return MORE[entry.metric] and entry.value / entry.floor or entry.floor / entry.value
 end
 
-local function of_copying(z)
-  if z < -3 then return "nearer to training covers than fresh ones are: copies?" end
-  return z > 3 and "no copying; farther from the collection than its own covers" or "no copying"
+-- Tests, whose values are no race.
+local RACELESS = { copying = true, ["copying.distance"] = true }
+
+local function of_copying(entry)
+  if entry.value < -3 then
+    return entry.metric == "copying" and "copies of training covers"
+      or "nearer to training covers than fresh ones are"
+  end
+  return entry.value > 3 and "no copying, farther off than fresh covers" or "no copying"
 end
 
 ---What the value of one metric means, in a few words.
 ---@param entry daub.measure.Entry
 ---@return string
 function M.meaning(entry)
-  if entry.metric == "copying" then return of_copying(entry.value) end
+  if RACELESS[entry.metric] then return of_copying(entry) end
   if entry.metric == "kid" and entry.value <= entry.floor then return "as real covers" end
   local reached = share(entry)
   if entry.metric == "density" and reached > 1.25 then return "crowded where covers are common" end
@@ -42,9 +48,9 @@ function M.meaning(entry)
     or "far from real covers"
 end
 
--- Which of two is better: 1, 2, or 0 where they tie. Copying is no race.
+-- Which of two is better: 1, 2, or 0 where they tie.
 local function leader(a, b)
-  if a.metric == "copying" or a.value == b.value then return 0 end
+  if RACELESS[a.metric] or a.value == b.value then return 0 end
   if a.metric == "density" then
     return math.abs(math.log(math.max(a.value, 1e-9) / a.floor))
       < math.abs(math.log(math.max(b.value, 1e-9) / b.floor)) and 1 or 2
