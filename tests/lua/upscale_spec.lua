@@ -7,6 +7,9 @@ local daub = require "daub"
 local fixture = require "support.learning"
 local lanczos = require "daub.upscale.lanczos"
 local network = require "daub.upscale.network"
+local nn = require "daub.nn"
+local recipes = require "daub.recipes"
+local safetensors = require "daub.safetensors"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
 
@@ -47,6 +50,20 @@ describe("an upscaler that learnt nothing", function()
 end)
 
 describe("what a network adds", function()
+  it("is what PyTorch's layers give", function()
+    local golden = assert(safetensors.load(recipes.root() .. "/tests/golden/upscale.safetensors"))
+    for _, factor in ipairs(network.factors) do
+      local net, tag = network.new(factor, { features = 4, layers = 2 }), "x" .. factor
+      local state = {}
+      for name, t in pairs(golden) do
+        local weight = name:match("^" .. tag .. "%.(.*)")
+        if weight then state[weight] = t end
+      end
+      nn.torch.load_state(net, state)
+      assert.is_true(largest(net(golden[tag .. ":x"]) - golden[tag .. ":y"]) < 1e-6)
+    end
+  end)
+
   it("is the same in tiles as in one piece", function()
     for _, factor in ipairs(network.factors) do
       local net, x = restless(1, 1).nets[factor], picture(37, 70)
@@ -88,6 +105,16 @@ describe("a chain", function()
   it("ends where pictures become too large for networks", function()
     assert.are.same({ 4 }, apply.plan(model, 1500, 500, 16))
     assert.are.same({}, apply.plan(model, 6000, 6000, 4))
+  end)
+
+  it("leaves black and white as they are", function()
+    local enlarger, x = apply.learned(restless(1, 1)), tensor.ones { 16, 48, 3 }
+    for _, factor in ipairs(network.factors) do
+      enlarger.model.nets[factor] = network.new(factor, SMALL)
+    end
+    assert.is_true(largest(enlarger:enlarge(x, 300, 100) - 1) < 1e-4)
+    local grey = enlarger:enlarge(x * 0, 300, 100)
+    assert.is_true(math.abs(grey:std():item() - 0.03) < 0.003)
   end)
 
   it("fills the size asked for, the same way each time", function()

@@ -1,5 +1,6 @@
 -- Painting: pictures a second, from latent to pixels and to the bytes of a cover.
 local Step = require "daub.bench.step"
+local Model = require "daub.upscale.model"
 local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
 local sample = require "daub.paint.sample"
@@ -7,6 +8,7 @@ local sizes = require "daub.paint.sizes"
 local steps = require "daub.bench.steps"
 local tensor = require "daub.tensor"
 local trace = require "daub.bench.trace"
+local upscale = require "daub.upscale.network"
 
 local M = {}
 
@@ -26,6 +28,24 @@ local function entry(name, o, pictures, paint)
   end
   function e.run() paint(network, latent) end
   function e.finish() network = nil end
+  return e
+end
+
+-- What a learnt enlarger of the usual size takes for one picture; weights do not matter for that.
+local function enlarging(from, to)
+  local enlarger, pixels
+  local e = { name = ("paint.upscale.%dx%d.%dx%d"):format(from.width, from.height, to.width,
+    to.height), pictures = 1, batch = 1, seconds = 1 }
+  function e.prepare()
+    local model = Model.new(upscale.defaults)
+    for _, weights in pairs(model.weights) do
+      for _, factor in ipairs(upscale.factors) do weights[factor] = 1 end
+    end
+    enlarger, pixels = apply.learned(model), tensor.zeros { from.height, from.width, 3 }
+    e.flops = trace.run(e.run)
+  end
+  function e.run() enlarger:enlarge(pixels, to.width, to.height) end
+  function e.finish() enlarger = nil end
   return e
 end
 
@@ -53,6 +73,9 @@ function M.list()
     list[#list + 1] = entry(("paint.%s.64"):format(label), o, 64, many)
   end
   list[#list + 1] = entry("paint.lite.192x64.cover", steps.find("lite.192x64.step"), 1, cover)
+  local small = { width = 192, height = 64 }
+  list[#list + 1] = enlarging(small, sizes.networks.x)
+  list[#list + 1] = enlarging(small, sizes.networks.bluesky)
   return list
 end
 

@@ -83,11 +83,13 @@ function M.plan(model, width, height, times)
   return steps
 end
 
--- Grey noise that depends on the picture alone: it hides how smooth an enlargement is.
+-- Grey noise on the enlargement y that depends on the picture x alone: it hides how smooth that is.
+-- Strongest in the middle tones; black and white stay what they are.
 local function grain(y, x)
   local seed = tonumber(system.sha256(x.array:tostring()):sub(1, 12), 16)
   local noise = core.normal(random.at(seed, 0), { y.shape[1], y.shape[2], 1 }, "f32")
-  return y:add_(tensor.wrap(noise):mul_(2 * GRAIN))
+  local grey = y:mean(3, true):clamp(-1, 1)
+  return y:add_(tensor.wrap(noise):mul_(1 - grey * grey):mul_(2 * GRAIN))
 end
 
 ---@class daub.upscale.Enlarger
