@@ -1,8 +1,13 @@
 -- Measuring: what is held out, distances with known answers, and what `daub measure` says.
 local data = require "daub.learn.data"
 local demo = require "daub.demo"
+local diversity = require "daub.measure.diversity"
 local image = require "daub.image"
+local kid = require "daub.measure.kid"
 local measure = require "daub.measure"
+local neighbours = require "daub.measure.neighbours"
+local safetensors = require "daub.safetensors"
+local swd = require "daub.measure.swd"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
 
@@ -37,6 +42,68 @@ describe("the held-out tenth", function()
     for _, picture in ipairs(held) do before[picture.sha256] = true end
     for _, picture in ipairs(again) do same = same + (before[picture.sha256] and 1 or 0) end
     assert.is_true(same >= 0.9 * #held, same .. " of " .. #held)
+  end)
+end)
+
+describe("distances", function()
+  local golden = assert(safetensors.load("tests/golden/measure.safetensors"))
+  local train, held, painted = golden.train, golden.held, golden.painted
+
+  local function near(expected, ...)
+    for i, value in ipairs(expected:totable_flat()) do
+      assert.near(value, (select(i, ...)), 1e-4 * math.max(1, math.abs(value)))
+    end
+  end
+
+  it("kid is numpy's", function()
+    near(golden.kid, kid.between(painted, held), kid.between(train, held, kid.within(held)))
+  end)
+
+  it("density and coverage are numpy's", function()
+    local function found(set, k)
+      return neighbours.density_and_coverage(held, neighbours.radii(held, k), set, k)
+    end
+    near(golden.prdc:select(1, 1), found(painted, 5))
+    near(golden.prdc:select(1, 2), found(train, 3))
+  end)
+
+  it("copying is scipy's", function()
+    local fresh = neighbours.nearest(held, train, 5)
+    near(golden.copying:select(1, 1),
+      neighbours.copying(neighbours.nearest(painted, train, 5), fresh))
+    near(golden.copying:select(1, 2),
+      neighbours.copying(neighbours.nearest(golden.copies, train, 5), fresh))
+  end)
+
+  it("nearest goes through many training pictures in parts", function()
+    local many = tensor.randn({ 9000, 3 }, { generator = tensor.generator(4) })
+    local few = tensor.randn({ 5, 3 }, { generator = tensor.generator(5) })
+    local whole = neighbours.distances(few, many):sort(2):narrow(2, 1, 4)
+    local found = neighbours.nearest(few, many, 4)
+    assert.same(whole.shape, found.shape)
+    assert.near(0, (whole - found):abs():max():item(), 1e-5)
+  end)
+
+  it("ranks that are equal are shared", function()
+    -- U of {1, 2, 2} against {2, 3}: 0.5 + 0.5 of 6 pairs
+    local z = neighbours.rank_test(tensor.from { 1, 2, 2 }, tensor.from { 2, 3 })
+    assert.near((1 - 3) / math.sqrt(3 * 2 * 6 / 12), z, 1e-9)
+    assert.near(0, neighbours.rank_test(tensor.ones { 4 }, tensor.ones { 7 }), 1e-9)
+  end)
+
+  it("swd of given patches is numpy's", function()
+    local a = swd.project(golden["patches.a"], golden.directions)
+    local b = swd.project(golden["patches.b"], golden.directions)
+    near(golden.swd, swd.between({ projections = { a } }, { projections = { b } }).swd)
+  end)
+
+  it("structural similarity is PyTorch's, on two scales", function()
+    local x, y = golden["pictures.x"]:to("f32") / 255, golden["pictures.y"]:to("f32") / 255
+    near(golden.ms_ssim, unpack(diversity.ms_ssim(x, y):totable()))
+    near(tensor.ones { 3 }, unpack(diversity.ms_ssim(x, x):totable()))
+    local ok, message = pcall(diversity.ms_ssim, x:narrow(2, 1, 10), y:narrow(2, 1, 10))
+    assert.is_false(ok)
+    assert.truthy(message:find("at least 11x11", 1, true), message)
   end)
 end)
 

@@ -19,8 +19,7 @@ local M = {}
 
 local PATCH = 7 -- pixels a side
 
--- `count` random patches of each picture, {N * count, PATCH * PATCH * C}, every channel's mean 0
--- and standard deviation 1.
+-- `count` random patches of each picture, {N * count, PATCH * PATCH, C}.
 local function patches(x, count, generator)
   local n, h, w, c = unpack(x.shape)
   local random = { generator = generator }
@@ -30,18 +29,24 @@ local function patches(x, count, generator)
   local side = tensor.arange(PATCH, { dtype = "i64" })
   local places = (side:unsqueeze(2) * w + side):reshape { 1, PATCH * PATCH }
   local index = (firsts:reshape { n * count, 1 } + places + 1):reshape { -1 }
-  local pixels = x:reshape { n * h * w, c }:index_select(1, index)
-  local spread = pixels:std(1, true, { correction = 0 }):clamp(1e-8)
-  return ((pixels - pixels:mean(1, true)) / spread):reshape { n * count, PATCH * PATCH * c }
+  return x:reshape { n * h * w, c }:index_select(1, index):reshape { n * count, -1, c }
 end
 
--- The patches' projections on random directions, in order: {directions, N * patches}.
+---Patches projected on directions, in order; first every channel's mean over all of them becomes 0
+---and its standard deviation 1.
+---@param x daub.Tensor {patches, places, C}
+---@param directions daub.Tensor {directions, places * C}, rows of length 1
+---@return daub.Tensor {directions, patches}
+function M.project(x, directions)
+  local spread = x:std({ 1, 2 }, true, { correction = 0 }):clamp(1e-8)
+  local vectors = ((x - x:mean({ 1, 2 }, true)) / spread):reshape { x.shape[1], -1 }
+  return (directions:matmul(vectors:t()):sort(2))
+end
+
 local function projections(x, o, generator)
   local directions = tensor.randn({ o.directions, PATCH * PATCH * x.shape[4] },
     { generator = generator })
-  directions = directions / directions:norm(2, true)
-  local found = patches(x, o.patches, generator)
-  return (directions:matmul(found:transpose(1, 2)):sort(2))
+  return M.project(patches(x, o.patches, generator), directions / directions:norm(2, true))
 end
 
 ---@class daub.measure.Patches
