@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes tests/golden/cover.safetensors: what PyTorch has for one pass forward and backward through
-the networks for covers (lua/daub/learn/networks/cover.lua), written here in plain PyTorch.
+the networks for covers (lua/daub/learn/networks/cover.lua), written here in plain PyTorch; then, its
+names beginning with "S.", for the steady critic and its game of pairs with the gradient penalty.
 
     pip install torch safetensors numpy
     python3 tests/golden/make_cover.py
 
-All inputs and weights come from a formula of their daub name and place (tests/lua/cover_net_spec.lua
+All inputs and weights come from a formula of their daub name and place (tests/lua/support/formula.lua
 repeats it), so that only results are stored: what is painted (every eighth pixel), the critic's
 logits, and for each parameter its gradient's product with numbers of the same formula.
 """
@@ -19,6 +20,7 @@ from safetensors.torch import save_file
 torch.set_num_threads(1)
 WIDTHS = [20, 16, 8, 4, 4, 4]  # 10 % of lite's
 LATENT, BATCH, OCTAVES, GRID = 16, 8, 4, (4, 4)
+GAMMA = 0.7
 parameters = {}
 
 
@@ -31,9 +33,9 @@ def numbers(name, shape):
 
 
 def parameter(name, shape, scale, offset=0.0):
-    p = (numbers(name, shape) * scale + offset).requires_grad_()
-    parameters[name] = p
-    return p
+    if name not in parameters:
+        parameters[name] = (numbers(name, shape) * scale + offset).requires_grad_()
+    return parameters[name]
 
 
 def weight(name, shape, fan_in):
@@ -106,19 +108,30 @@ def spread(x):
     return torch.cat([x, std], 1)
 
 
-def critic(x):
-    at = 1  # layers of the Sequential, as daub counts them
+def counter(prefix):
+    """Layers of a Sequential, as daub counts them."""
+    at = 1
 
     def layer(step=1):
         nonlocal at
         at += step
-        return f"D.{at - step}"
+        return f"{prefix}.{at - step}"
 
-    # daub's 6x6 convolution with stride 2, as the 3x3 one of packed pixels that it stands for
-    name, c = layer(2), WIDTHS[OCTAVES - 1]
+    return layer
+
+
+def stem(x, name):
+    """daub's 6x6 convolution with stride 2, as the 3x3 one of packed pixels that it stands for."""
+    c = WIDTHS[OCTAVES - 1]
     w = weight(name + ".weight", (6, 6, 3, c), 108).reshape(3, 2, 3, 2, 3, c)
     w = w.permute(5, 4, 1, 3, 0, 2).reshape(c, 12, 3, 3)
-    x = lrelu(F.conv2d(F.pixel_unshuffle(x, 2), w, parameter(name + ".bias", (c,), 0.2), padding=1))
+    return lrelu(F.conv2d(F.pixel_unshuffle(x, 2), w, parameter(name + ".bias", (c,), 0.2),
+                          padding=1))
+
+
+def critic(x):
+    layer = counter("D")
+    x = stem(x, layer(2))
     for level in range(OCTAVES, 1, -1):
         if level in (3, 4):
             x = lrelu(norm(conv(x, layer(), 3, x.shape[1]), layer(2)))
@@ -132,14 +145,39 @@ def critic(x):
     return linear(flat(x), layer(), 1)
 
 
+def steady(x):
+    layer = counter("S")
+    x = stem(x, layer(2))
+    for level in range(OCTAVES, 1, -1):
+        if level in (3, 4):
+            x = lrelu(conv(x, layer(2), 3, x.shape[1], bias=True))
+        name, c = layer(), WIDTHS[level - 2]
+        a = lrelu(conv(x, name + ".conv.1", 4, c, stride=2, bias=True))
+        x = a + conv(F.avg_pool2d(x, 2), name + ".short.2", 1, c, bias=True)
+    x = lrelu(conv(x, layer(2), 3, WIDTHS[0], bias=True))
+    layer()
+    return linear(flat(x), layer(), 1)
+
+
+def slope(scores, x):
+    return torch.autograd.grad(scores.sum(), x, create_graph=True)[0].square().sum() / BATCH
+
+
 cells = GRID[0] * GRID[1] * sum(4 ** i for i in range(1, OCTAVES + 1))
 painted = generator(numbers("z", (BATCH, LATENT)) * 4, numbers("noise", (BATCH, cells)) * 4)
 logits = critic(painted)
 F.softplus(-logits).mean().backward()
+real, fake = ((numbers(name, (BATCH, 64, 64, 3)) * 2).permute(0, 3, 1, 2).requires_grad_()
+              for name in ("real", "fake"))
+on_real, on_fake = steady(real), steady(fake)
+loss = F.softplus(on_fake - on_real).mean()
+penalty = GAMMA / 2 * (slope(on_real, real) + slope(on_fake, fake))
+(loss + penalty).backward()
 results = {name: (p.grad * numbers("probe " + name, p.shape)).sum().reshape(1)
            for name, p in parameters.items()}
 results["painted"] = painted.detach().permute(0, 2, 3, 1)[:, ::8, ::8].contiguous()
 results["logits"] = logits.detach()
+results["S.loss"], results["S.penalty"] = (x.detach().reshape(1) for x in (loss, penalty))
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cover.safetensors")
 save_file(results, path, {"made with": "torch " + torch.__version__})
 print(path, os.path.getsize(path), "bytes", len(parameters), "parameters")

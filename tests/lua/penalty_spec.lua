@@ -3,10 +3,12 @@
 local autograd = require "daub.autograd"
 local cover = require "daub.learn.networks.cover"
 local dcgan = require "daub.learn.networks.dcgan"
+local formula = require "support.formula"
 local losses = require "daub.learn.losses"
 local nn = require "daub.nn"
 local penalty = require "daub.learn.penalty"
 local plan = require "daub.learn.plan"
+local safetensors = require "daub.safetensors"
 local tensor = require "daub.tensor"
 
 local GAMMA = 0.7
@@ -118,6 +120,28 @@ describe("the gradient penalty", function()
       assert_near({ [name] = differences }, gradients, 1e-6)
     end
   end)
+
+  for dtype, tolerance in pairs { f64 = 1e-9, f32 = 2e-3 } do
+    it("and its gradient are PyTorch's, in " .. dtype, function()
+      local golden = assert(safetensors.load("tests/golden/cover.safetensors"))
+      local D = cover.recipes.lite.critic { width = 64, height = 64, widths = 10,
+        flavour = "steady" }:to("f64")
+      formula.fill(D, "S.")
+      D:to(dtype)
+      local function shown(name) return (formula.numbers(name, { 8, 64, 64, 3 }) * 2):to(dtype) end
+      local loss, steep = losses.relativistic.critic(D, shown "real", shown "fake", GAMMA)
+      local function near(name, got)
+        local expected = golden["S." .. name]:item()
+        assert(math.abs(got:item() - expected) <= tolerance * math.max(math.abs(expected), 0.1),
+          ("%s: %.9g, expected %.9g"):format(name, got:item(), expected))
+      end
+      near("loss", loss)
+      near("penalty", steep)
+      for name, p in D:named_parameters() do
+        near(name, (p.grad:to("f64") * formula.numbers("probe S." .. name, p.shape)):sum())
+      end
+    end)
+  end
 
   it("stays finite where real and painted are told apart beyond doubt", function()
     local D = small():to("f32")
