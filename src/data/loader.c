@@ -12,6 +12,10 @@ enum { AHEAD = 2, CHANNELS = 3 };
 // Streams of one seed: which random numbers are for what.
 enum { STREAM_SHUFFLE = 1, STREAM_VIEW = 2 };
 
+typedef struct batch {
+    daub_array pictures, which;
+} batch;
+
 struct daub_loader {
     daub_dataset *dataset;
     daub_loader_options o;
@@ -21,7 +25,7 @@ struct daub_loader {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    daub_array ready[AHEAD]; // a ring: batches taken … made-1
+    batch ready[AHEAD]; // a ring: batches taken … made-1
     int64_t made, taken;
     bool stop;
     daub_status status; // why the worker gave up
@@ -96,12 +100,13 @@ static void mirror(float *out, int64_t w, int64_t h) {
     }
 }
 
-// The picture shown at `position` of the endless sequence of epochs.
-static void prepare_one(daub_loader *l, int64_t position, float *out) {
+// The picture shown at `position` of the endless sequence of epochs. Returns which it is.
+static int64_t prepare_one(daub_loader *l, int64_t position, float *out) {
     int64_t count = daub_dataset_count(l->dataset), w = daub_dataset_width(l->dataset),
             h = daub_dataset_height(l->dataset);
     if (position / count != l->epoch) shuffle(l, position / count);
-    const uint8_t *in = daub_dataset_pixels(l->dataset, l->order[position % count]);
+    int64_t which = l->order[position % count];
+    const uint8_t *in = daub_dataset_pixels(l->dataset, which);
     daub_rng rng = {.key = stream_key(l->o.seed, STREAM_VIEW), .counter = (uint64_t)position * 4};
     double scale = 1 - (1 - l->o.zoom) * daub_rng_next_unit(&rng);
     double x = daub_rng_next_unit(&rng), y = daub_rng_next_unit(&rng);
@@ -111,16 +116,29 @@ static void prepare_one(daub_loader *l, int64_t position, float *out) {
     else
         plain(in, out, w * h * CHANNELS);
     if (l->o.mirror && (coins & 2)) mirror(out, w, h);
+    return which;
 }
 
-static daub_status prepare(daub_loader *l, int64_t batch, daub_array *out) {
+static void release(batch *b) {
+    daub_array_release(&b->pictures);
+    daub_array_release(&b->which);
+}
+
+static daub_status prepare(daub_loader *l, int64_t number, batch *out) {
     int64_t shape[] = {l->o.batch, daub_dataset_height(l->dataset), daub_dataset_width(l->dataset),
                        CHANNELS};
-    daub_status status = daub_array_create(out, DAUB_F32, 4, shape);
+    daub_status status = daub_array_create(&out->pictures, DAUB_F32, 4, shape);
     if (status != DAUB_OK) return status;
+    status = daub_array_create(&out->which, DAUB_I64, 1, shape);
+    if (status != DAUB_OK) {
+        daub_array_release(&out->pictures);
+        return status;
+    }
+    float *pixels = out->pictures.data;
+    int64_t *which = out->which.data;
     int64_t picture = shape[1] * shape[2] * CHANNELS;
     for (int64_t i = 0; i < l->o.batch; i++)
-        prepare_one(l, batch * l->o.batch + i, (float *)out->data + i * picture);
+        which[i] = prepare_one(l, number * l->o.batch + i, pixels + i * picture);
     return DAUB_OK;
 }
 
@@ -132,13 +150,13 @@ static void *work(void *context) {
             pthread_cond_wait(&l->changed, &l->lock);
             continue;
         }
-        int64_t batch = l->made;
+        int64_t number = l->made;
         pthread_mutex_unlock(&l->lock);
-        daub_array array;
-        daub_status status = prepare(l, batch, &array);
+        batch prepared;
+        daub_status status = prepare(l, number, &prepared);
         pthread_mutex_lock(&l->lock);
         if (status == DAUB_OK) {
-            l->ready[l->made++ % AHEAD] = array;
+            l->ready[l->made++ % AHEAD] = prepared;
         } else {
             l->status = status;
             snprintf(l->message, sizeof l->message, "%s", daub_error_message());
@@ -150,7 +168,7 @@ static void *work(void *context) {
 }
 
 static void free_loader(daub_loader *l) {
-    for (; l->taken < l->made; l->taken++) daub_array_release(&l->ready[l->taken % AHEAD]);
+    for (; l->taken < l->made; l->taken++) release(&l->ready[l->taken % AHEAD]);
     daub_dataset_release(l->dataset);
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
@@ -195,12 +213,14 @@ daub_status daub_loader_start(daub_loader **out, daub_dataset *d, const daub_loa
     return DAUB_OK;
 }
 
-daub_status daub_loader_next(daub_loader *l, daub_array *out) {
+daub_status daub_loader_next(daub_loader *l, daub_array *pictures, daub_array *which) {
     daub_status status = DAUB_OK;
     pthread_mutex_lock(&l->lock);
     while (l->made == l->taken && l->status == DAUB_OK) pthread_cond_wait(&l->changed, &l->lock);
     if (l->made > l->taken) {
-        *out = l->ready[l->taken++ % AHEAD];
+        batch *next = &l->ready[l->taken++ % AHEAD];
+        *pictures = next->pictures;
+        *which = next->which;
         pthread_cond_broadcast(&l->changed);
     } else {
         status = daub_fail(l->status, "%s", l->message);

@@ -3,8 +3,8 @@
 //     daub_loader_options o = {.batch = 32, .seed = 1, .zoom = 1};
 //     daub_loader *l = NULL;
 //     daub_loader_start(&l, dataset, &o);
-//     daub_array x;
-//     daub_loader_next(l, &x);               // f32 (32, height, width, 3), -1 … 1; the caller's
+//     daub_array x, which;
+//     daub_loader_next(l, &x, &which);       // f32 (32, height, width, 3), -1 … 1; i64 (32)
 //     daub_loader_stop(l);
 //
 // Batch n depends on the options alone: every epoch shows each picture once, in an order made from
@@ -32,7 +32,9 @@ typedef struct daub_loader_options {
 typedef struct daub_loader daub_loader;
 
 daub_status daub_loader_start(daub_loader **out, daub_dataset *d, const daub_loader_options *o);
-daub_status daub_loader_next(daub_loader *l, daub_array *out);
+
+// The next batch and which pictures of the dataset it shows, from 0; both are the caller's.
+daub_status daub_loader_next(daub_loader *l, daub_array *pictures, daub_array *which);
 int64_t daub_loader_position(const daub_loader *l); // number of the batch that next gives
 void daub_loader_stop(daub_loader *l);              // NULL is fine
 

@@ -185,11 +185,14 @@ static int dataset_loader(lua_State *L) {
 
 static int loader_next(lua_State *L) {
     daub_loader *l = check_open(L, LOADER);
-    daub_array *out = lx_push_array(L);
-    daub_status status = daub_loader_next(l, out);
+    daub_array *pictures = lx_push_array(L), *which = lx_push_array(L);
+    daub_status status = daub_loader_next(l, pictures, which);
     if (status != DAUB_OK) return lx_fail(L, status);
-    lx_account(L, out);
-    return 1;
+    lx_account(L, pictures);
+    lx_account(L, which);
+    int64_t *p = which->data;
+    for (int64_t i = 0; i < which->shape[0]; i++) p[i]++;
+    return 2;
 }
 
 static int loader_position(lua_State *L) {

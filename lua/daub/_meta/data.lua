@@ -29,7 +29,7 @@ function D:close() end
 
 ---@class daub.core.Loader
 local L = {}
-function L:next() end     -- f32 {batch, height, width, 3}, -1 … 1
+function L:next() end     -- f32 {batch, height, width, 3}, -1 … 1; i64 {batch}: which pictures of the dataset these are, from 1
 function L:position() end -- number of the batch that next gives
 function L:close() end
 
