@@ -15,7 +15,7 @@ local o = cli.parse(arg, {
       help = "networks (default: dcgan)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
       help = "batch, lr, lr_critic, decay, beta1, beta2, loss, penalty, augment, zoom, mirror, "
-        .. "precision, latent; dcgan: ngf, ndf; tiny, lite, base: widths, flavour, handover" },
+        .. "precision, latent; dcgan: ngf, ndf; others: widths, flavour, handover, condition" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
@@ -28,6 +28,7 @@ local plan = require "daub.learn.plan"
 local data = require "daub.learn.data"
 local trainer = require "daub.learn.trainer"
 local augment = require "daub.learn.augment"
+local conditions = require "daub.learn.conditions"
 local Critics = require "daub.learn.critics"
 local Average = require "daub.learn.average"
 local collection = require "daub.collect.collection"
@@ -81,14 +82,17 @@ local session = must(trainer.start {
   optimisers = { adam_g, unpack(critics.optimisers) }, decay = s.decay,
   state = critics:parts { generator = G, average = average, adam_g = adam_g },
   seed = options.seed, batch = s.batch, latent = s.latent,
-  loader = { zoom = s.zoom, mirror = s.mirror == 1 },
+  loader = { zoom = s.zoom, mirror = s.mirror == 1 }, condition = s.condition,
   steps = o.steps, minutes = o.minutes or not o.steps and 60 or nil, save_every = o.save_every,
 })
 
 while session:continues() do
   local step, critic, alone = session.step, critics:turn(session.step, session.share, adam_g)
   local D, game, adam_d = critic.network, critic.game, critic.adam
-  local real, fake = change(session:batch(), step, 1), G(session:noise())
+  local real, told = session:batch()
+  local fake = G(session:noise(told))
+  real = change(real, step, 1)
+  conditions.tell(D, told)
 
   -- The critic learns to tell real from painted.
   local d_loss, steep = game.critic(D, real, change(fake:detach(), step, 2), critic.gamma)

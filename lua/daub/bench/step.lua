@@ -7,6 +7,7 @@
 local Average = require "daub.learn.average"
 local Critics = require "daub.learn.critics"
 local augment = require "daub.learn.augment"
+local conditions = require "daub.learn.conditions"
 local daub = require "daub"
 local optim = require "daub.optim"
 local plan = require "daub.learn.plan"
@@ -43,6 +44,8 @@ function Step.new(o)
   if not o.plain then self.average = Average.new(self.generator, network.generator(shape)) end
   self.adam_g = optim.Adam(self.generator:parameters(),
     { lr = s.lr, betas = { s.beta1, s.beta2 } })
+  local told = conditions.width(s.condition)
+  if told > 0 then self.told = tensor.rand { s.batch, told } end
   self.change = augment.new(augment.parse(s.augment), 1)
   local real = not o.batches
     and tensor.rand { s.batch, o.size.height, o.size.width, 3 } * 2 - 1 or nil
@@ -55,7 +58,9 @@ function Step:__call()
   local step, critic = self.number, self.critics:turn(self.number, 0, self.adam_g)
   local G, D, game, change = self.generator, critic.network, critic.game, self.change
   local real = change(self.batches(), step, 1)
-  local fake = G(tensor.randn { self.settings.batch, self.settings.latent })
+  conditions.tell(D, self.told)
+  local z = tensor.randn { self.settings.batch, self.settings.latent }
+  local fake = G(self.told and tensor.cat({ z, self.told }, 2) or z)
 
   local d_loss = game.critic(D, real, change(fake:detach(), step, 2), critic.gamma)
   critic.adam:step()

@@ -58,6 +58,9 @@ for _, name in ipairs { "Conv2d", "ConvTranspose2d", "Linear", "AvgPool2d", "Ada
   AFFINE[nn[name]] = true
 end
 
+-- A class of one's own says so by a field `affine`.
+local function is_affine(layer) return AFFINE[getmetatable(layer)] or layer.affine end
+
 local function mask(y, d, slope, out)
   return tensor.wrap(A.ternary("leaky_relu_grad", y.array, d.array, slope, out and out.array))
 end
@@ -101,7 +104,7 @@ local function chain(layers, x)
   local backs, agains, masked, i = {}, {}, {}, 1
   while i <= #layers do
     local layer, following = layers[i], layers[i + 1]
-    local slope = AFFINE[getmetatable(layer)] and following and following:fusible_slope()
+    local slope = is_affine(layer) and following and following:fusible_slope()
     masked[#backs + 1] = slope
     x, backs[#backs + 1], agains[#agains + 1] = rule(layer, x, slope)
     i = i + (slope and 2 or 1)
@@ -141,7 +144,7 @@ local function fork(branches, x)
 end
 
 function rule(layer, x, slope)
-  if AFFINE[getmetatable(layer)] then return affine(layer, x, slope) end
+  if is_affine(layer) then return affine(layer, x, slope) end
   if layer:fusible_slope() then return activation(layer, x) end
   if layer.branches then return fork(layer:branches(), x) end
   return chain(layer:children(), x)
@@ -159,7 +162,7 @@ end
 ---@param D daub.Module
 ---@return boolean
 function M.knows(D)
-  if AFFINE[getmetatable(D)] or D:fusible_slope() then return true end
+  if is_affine(D) or D:fusible_slope() then return true end
   if D.branches then return all(D:branches()) end
   return D.forward == nn.Sequential.forward and all(D:children())
 end

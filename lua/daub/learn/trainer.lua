@@ -17,6 +17,8 @@
 -- order and on from there with half the learning rates.
 local Pace = require "daub.learn.pace"
 local Watch = require "daub.learn.watch"
+local catalogue = require "daub.looks.catalogue"
+local conditions = require "daub.learn.conditions"
 local core = require "daub.core.array"
 local daub = require "daub"
 local image = require "daub.image"
@@ -56,6 +58,12 @@ local function normal(seed, stream, place, shape)
   return tensor.wrap(core.normal(generator, shape, "f32"))
 end
 
+-- Numbers 0 … 1 of `shape`, far from the normal ones of the same place.
+local function dice(seed, stream, place, shape)
+  local generator = random.at(seed * 8 + STREAMS[stream], (place + 0.5) * APART)
+  return tensor.wrap(core.uniform(generator, shape, "f32"))
+end
+
 -- Seconds spent on the steps up to `step`, from the log.
 local function seconds_before(run, step)
   local seconds = 0
@@ -79,6 +87,7 @@ end
 ---@field seed integer
 ---@field batch integer
 ---@field latent integer
+---@field condition? string what the networks are told (daub.learn.conditions); needs dataset_path
 ---@field loader table further options of the dataset's loader
 ---@field steps? integer train until this step; or until
 ---@field minutes? number so much time was spent on steps, earlier sessions included
@@ -132,10 +141,24 @@ local function write_checkpoint(self, state)
   return path
 end
 
-local function new_watch(o)
+local function new_watch(self)
+  local o = self.o
   if not o.held_out or o.measure == 0 then return nil end
   return Watch.new { average = o.average, learnt = o.dataset, held = o.held_out,
-    latents = function(count) return normal(o.seed, "watch", 0, { count, o.latent }) end }
+    latents = function(count) return self:latents("watch", 0, count) end }
+end
+
+-- What the pictures learnt from look like, for a run that is told.
+local function look_at_pictures(self)
+  local o = self.o
+  if conditions.width(o.condition) == 0 then return true end
+  local looks, message, code = catalogue.open(o.dataset, o.dataset_path, function(done, count)
+    o.report:progress(("looking at pictures: %d of %d"):format(done, count), done / count)
+  end)
+  if not looks then return nil, message, code end
+  self.conditions = conditions.new(o.condition, looks)
+  o.state.conditions = self.conditions
+  return true
 end
 
 ---@param o daub.learn.SessionOptions
@@ -144,8 +167,11 @@ function M.start(o)
   local self = setmetatable({ o = o, step = 1, share = 0, done = 0, setbacks = 0,
     interrupted = false, rates = {}, sums = {} }, Session)
   for i, optimiser in ipairs(o.optimisers) do self.rates[i] = optimiser.options.lr end
-  self.watch = new_watch(o)
-  local before, message, code = o.run:load()
+  local ok, message, code = look_at_pictures(self)
+  if not ok then return nil, message, code end
+  self.watch = new_watch(self)
+  local before
+  before, message, code = o.run:load()
   if not before and message then return nil, message, code end
   if before then restore(self, before) else write_checkpoint(self, state_of(self)) end
   open_loader(self)
@@ -214,17 +240,34 @@ function Session:continues()
   return true
 end
 
----The real pictures of this step: f32 {batch, height, width, 3}, -1 … 1.
+---The real pictures of this step: f32 {batch, height, width, 3}, -1 … 1. With conditions also
+---those of the pictures, {batch, width}.
 function Session:batch()
-  local array, message = self.loader:next()
-  if not array then error("batch: " .. message, 0) end
-  return tensor.wrap(array)
+  local o = self.o
+  local array, which = self.loader:next()
+  if not array then error("batch: " .. which, 0) end
+  return tensor.wrap(array), self.conditions and self.conditions:of(tensor.wrap(which),
+    dice(o.seed, "noise", self.step, { o.batch }))
 end
 
----The latents of this step: N(0, 1) {batch, latent}.
-function Session:noise()
-  return normal(self.o.seed, "noise", self.step, { self.o.batch, self.o.latent })
+---What is painted from: N(0, 1) {count, latent}, and with conditions, beside it, conditions drawn
+---as the pictures learnt from have them, unless `told` gives others.
+---@param stream "noise"|"grid"|"settle"|"watch"
+---@param place integer
+---@param count integer
+---@param told? daub.Tensor {count, width}
+---@return daub.Tensor {count, latent + width}
+function Session:latents(stream, place, count, told)
+  local o = self.o
+  local z = normal(o.seed, stream, place, { count, o.latent })
+  if not self.conditions then return z end
+  told = told or self.conditions:drawn(dice(o.seed, stream, place, { count, 2 }))
+  return tensor.cat({ z, told }, 2)
 end
+
+---The latents of this step, for pictures of these conditions.
+---@param told? daub.Tensor {batch, width}
+function Session:noise(told) return self:latents("noise", self.step, self.o.batch, told) end
 
 -- ---- reports
 
@@ -321,9 +364,8 @@ end
 local function settle(self, latents)
   local o, settled = self.o, self.settled
   if settled and settled.step == self.done and settled.latents >= latents then return end
-  o.average:settle(function(i)
-    return normal(o.seed, "settle", i, { o.batch, o.latent })
-  end, math.ceil(latents / o.batch))
+  o.average:settle(function(i) return self:latents("settle", i, o.batch) end,
+    math.ceil(latents / o.batch))
   self.settled = { step = self.done, latents = latents }
 end
 
@@ -349,8 +391,7 @@ end
 function Session:save(latents)
   local o = self.o
   settle(self, latents)
-  local painted = o.average:paint(normal(o.seed, "grid", 0,
-    { GRID.columns * GRID.rows, o.latent }))
+  local painted = o.average:paint(self:latents("grid", 0, GRID.columns * GRID.rows))
   if painted:isfinite():all():item() == 0 then
     return go_back(self, "what is painted is not a number", last_good(self))
   end

@@ -14,6 +14,7 @@
 -- Level l has 4 * 2^(l - 1) rows, or as many as the size asks for: any that halves two to five
 -- times.
 local autograd = require "daub.autograd"
+local conditions = require "daub.learn.conditions"
 local core = require "daub.core.array"
 local F = require "daub.ops"
 local nn = require "daub.nn"
@@ -154,7 +155,8 @@ local Generator = nn.class "CoverGenerator"
 function Generator:init(widths, o)
   local n, w, h, channels = plan(widths, o)
   self.octaves, self.cells = n, w * h
-  self.grid = nn.Sequential { nn.Linear(o.latent, h * w * channels[1]),
+  self.grid = nn.Sequential { nn.Linear(o.latent + conditions.width(o.condition),
+    h * w * channels[1]),
     nn.Reshape { h, w, channels[1] }, nn.BatchNorm2d(channels[1]), nn.LeakyReLU(0.2) }
   for level = 2, n + 1 do
     self["level" .. level] = Octave(channels[level - 1], channels[level],
@@ -222,6 +224,30 @@ function Halving:branches() return { self.short, self.conv } end
 -- The shortcut comes first: its gradient then comes last, and is added to the other's in place.
 function Halving:forward(x) return self.short(x) + self.conv(x) end
 
+-- How well pictures suit the conditions the critic was told (daub.learn.conditions): the inner
+-- product of their features, added up over the map, and an embedding of the condition that is 0 at
+-- the start (Miyato and Koyama 2018). 0 for a critic that was told nothing.
+local Suiting = nn.class "Suiting"
+Suiting.affine = true
+function Suiting:init(told, channels)
+  self.embedding = nn.Parameter(tensor.zeros { told, channels })
+end
+-- {N, h, w, C} -> {N, 1}; rows {N, told}, or fewer, for each of several kinds of pictures the same
+function Suiting:forward(x)
+  local n, h, w = unpack(x.shape)
+  if not self.rows then return tensor.zeros({ n, 1 }, { dtype = x.dtype }) end
+  local wanted = self.rows:tile { n / self.rows.shape[1], 1 }:matmul(self.embedding)
+  return (x:sum({ 2, 3 }) * wanted):sum(2, true) * (1 / math.sqrt(h * w))
+end
+
+-- The critic's last stage: whether pictures look real, and whether they suit what it was told.
+local Judge = nn.class "Judge"
+function Judge:init(real, told, channels)
+  self.real, self.suiting = real, Suiting(told, channels)
+end
+function Judge:branches() return { self.real, self.suiting } end
+function Judge:forward(x) return self.real(x) + self.suiting(x) end
+
 local function critic(widths, o)
   local n, w, h, channels = plan(widths, o)
   local c, flavour = channels[n], o.flavour
@@ -238,9 +264,10 @@ local function critic(widths, o)
   c = channels[1]
   if flavour == "steady" then add(block(flavour, c, c))
   else add(GroupSpread(), block(flavour, c + 1, c)) end
-  local last = nn.Linear(h * w * c, 1)
+  local last, told = nn.Linear(h * w * c, 1), conditions.width(o.condition)
   if flavour == "steady" then last.power = 1 end
-  add(nn.Flatten(), last)
+  if told > 0 then add(Judge(nn.Sequential { nn.Flatten(), last }, told, c))
+  else add(nn.Flatten(), last) end
   return net:apply(initialise)
 end
 
@@ -260,14 +287,18 @@ for name, widths in pairs(WIDTHS) do
     fits = fits,
     ---What --set can change; `widths` is in percent of the table's.
     defaults = { latent = 128, widths = 100 },
+    ---What both can be told of a picture (daub.learn.conditions).
+    conditions = conditions.kinds,
     ---Kinds of critic, and what --set says by default for each.
     flavours = { swift = {}, steady = { loss = "relativistic", penalty = 1, beta1 = 0,
       beta2 = 0.99, decay = 1 } },
-    ---{N, latent} -> {N, height, width, 3}, -1 … 1
-    ---@param o {width: integer, height: integer, latent: integer, widths: integer}
+    ---{N, latent + a condition's width} -> {N, height, width, 3}, -1 … 1
+    ---@param o {width: integer, height: integer, latent: integer, widths: integer,
+    --- condition: string|nil}
     generator = function(o) return Generator(widths, o) end,
     ---{N, height, width, 3} -> {N, 1}: the logit of being real
-    ---@param o {width: integer, height: integer, widths: integer, flavour: "swift"|"steady"|nil}
+    ---@param o {width: integer, height: integer, widths: integer,
+    --- flavour: "swift"|"steady"|nil, condition: string|nil}
     critic = function(o) return critic(widths, o) end,
   }
 end
