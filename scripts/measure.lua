@@ -84,10 +84,9 @@ for i, p in ipairs(painters) do
   report:progress(("painting: %s"):format(p.path))
   if p.run then
     local options = p.run.options
-    local network = plan.network(options.recipe).generator(plan.shape(options))
     local _, path = must(p.run:checkpoint(i == 1 and o.step or nil))
-    network:load_state(must(checkpoint.load(path)).average):eval()
-    p.painted = sample.many(network, { seed = o.seed, count = count,
+    local painter = must(plan.painter(options, must(checkpoint.load(path))))
+    p.painted = sample.many(painter, { seed = o.seed, count = count,
       latent = options.settings.latent })
   else
     for k = #p.pictures, count + 1, -1 do p.pictures[k] = nil end

@@ -49,8 +49,7 @@ local r = must(run.read(o.run))
 local step, checkpoint = r:latest()
 must(step, o.run .. ": has no checkpoint yet (train on)")
 local options = r.options
-local network = plan.network(options.recipe).generator(plan.shape(options))
-network:load_state(must(r:load()).average):eval()
+local network = must(plan.painter(options, must(r:load())))
 local provenance = { run = must(system.realpath(o.run)), step = step,
   checkpoint = must(system.sha256_file(checkpoint)), recipe = options.recipe, seed = o.seed }
 must(system.make_directory(o.out))

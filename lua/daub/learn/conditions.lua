@@ -9,8 +9,11 @@
 -- The painter gets the row beside the latent; the critic's score is raised by the inner product of
 -- its last features and a learnt embedding of the row (Miyato and Koyama 2018). While learning,
 -- every other palette is left out, so that the painter can do without.
+local core = require "daub.core.array"
+local nn = require "daub.nn"
 local options = require "daub.options"
 local palette = require "daub.looks.palette"
+local random = require "daub.tensor.random"
 local tensor = require "daub.tensor"
 local themes = require "daub.looks.themes"
 
@@ -90,7 +93,9 @@ function Conditions:of(which, dice)
     dice:ge(UNTOLD):to("f32"))
 end
 
--- The pictures of a theme, or all; i64 {N}.
+---The pictures of a theme, or all.
+---@param theme string|nil
+---@return daub.Tensor|nil which i64 {N}; nil when there is none
 function Conditions:having(theme)
   local list = {}
   for i, cluster in ipairs(self.clusters:totable()) do
@@ -103,12 +108,11 @@ end
 ---@param dice daub.Tensor f32 {N, 2}, 0 … 1
 ---@param o? {theme: string, palette: daub.Tensor} only those of this theme; with these colours
 --- {1 … 5, 3} instead of theirs
----@return daub.Tensor|nil rows {N, width}; nil when no picture has the theme
----@return string? message
+---@return daub.Tensor rows {N, width}
 function Conditions:drawn(dice, o)
   o = o or {}
   local among = self:having(o.theme)
-  if not among then return nil, ("no picture learnt from has the theme %s"):format(o.theme) end
+    or options.misuse("conditions: no picture has the theme " .. o.theme)
   local n = among.shape[1]
   local place = (dice:select(2, 1) * n):floor():clamp(0, n - 1):to("i64") + 1
   local which = among:index_select(1, place)
@@ -136,6 +140,51 @@ end
 function M.from(state)
   return setmetatable({ kind = state.kind, themes = themes.from(state.themes),
     clusters = state.clusters, palettes = state.palettes }, Conditions)
+end
+
+-- ---- painting
+
+local ASIDE = 2 ^ 40 -- from the random numbers that a network may draw for the same latent
+
+-- A generator that draws its conditions itself, by the latent's first two numbers: so a latent has
+-- one picture, whatever is painted beside it.
+local Painter = nn.class "Painter"
+function Painter:init(network, told, o)
+  self.network, self.conditions, self.latent = network, told, o.latent
+  self.wanted = { theme = o.theme, palette = o.palette }
+end
+---Latents with their conditions beside them; those that have them stay as they are.
+---@param z daub.Tensor {N, latent}
+---@return daub.Tensor {N, latent + width}
+function Painter:complete(z)
+  if z.shape[2] ~= self.latent then return z end
+  local dice = {}
+  for i, seed in ipairs(random.seeds(z)) do
+    dice[i] = core.uniform(random.at(seed, ASIDE), { 1, 2 }, "f32")
+  end
+  return tensor.cat({ z, self.conditions:drawn(tensor.wrap(core.concat(dice, 1)),
+    self.wanted) }, 2)
+end
+function Painter:noise(z, count) return self.network:noise(z, count) end
+function Painter:forward(z) return self.network(self:complete(z)) end
+
+---A generator of any run as one that takes plain latents {N, latent}.
+---@param network daub.Module
+---@param state table a checkpoint's; without conditions the network is given back as it is
+---@param o {latent: integer, theme: string|nil, palette: daub.Tensor|nil} pictures of this theme,
+--- in these colours, as far as the run was told of them
+---@return daub.Module|nil painter nil when no picture learnt from has the theme
+---@return string? message
+function M.painter(network, state, o)
+  if not state.conditions then return network end
+  local told = M.from(state.conditions)
+  local theme, colours = M.parts(told.kind)
+  local wanted = { latent = o.latent, theme = theme and o.theme or nil,
+    palette = colours and o.palette or nil }
+  if not told:having(wanted.theme) then
+    return nil, ("no picture that the run learnt from is called %s"):format(wanted.theme)
+  end
+  return Painter(network, told, wanted):eval()
 end
 
 return M

@@ -1,5 +1,6 @@
 -- From the words of the command line to a run: a new one with its options, or an old one with its
 -- own.
+local conditions = require "daub.learn.conditions"
 local cover = require "daub.learn.networks.cover"
 local dcgan = require "daub.learn.networks.dcgan"
 local run = require "daub.learn.run"
@@ -30,6 +31,19 @@ function M.shape(options)
     end
   end
   return shape
+end
+
+---The averaged generator of a run, as a checkpoint has it, to paint from latents {N, latent}.
+---@param options table of the run
+---@param state table the checkpoint's
+---@param o? {theme: string|nil, palette: daub.Tensor|nil} what a run with conditions is told
+---@return daub.Module|nil painter in eval mode; nil when no picture learnt from has the theme
+---@return string? message
+function M.painter(options, state, o)
+  local network = M.network(options.recipe).generator(M.shape(options))
+  network:load_state(state.average):eval()
+  return conditions.painter(network, state, { latent = options.settings.latent,
+    theme = o and o.theme, palette = o and o.palette })
 end
 
 ---The options of a new run, checked.

@@ -20,6 +20,21 @@ function M.at(seed, place)
   return generator
 end
 
+--- A seed for each row, made of the bytes of its first two numbers: equal rows, equal seeds.
+---@param x daub.Tensor {N, numbers}
+---@return integer[]
+function M.seeds(x)
+  local first = x:detach():narrow(2, 1, math.min(2, x.shape[2])):to("f32")
+  local bytes, seeds = first.array:tostring(), {}
+  local width = #bytes / x.shape[1]
+  for i = 1, x.shape[1] do
+    local seed = 0
+    for j = 1, math.min(6, width) do seed = seed * 256 + bytes:byte((i - 1) * width + j) end
+    seeds[i] = seed
+  end
+  return seeds
+end
+
 --- The generator an options table names, or the default one.
 function M.generator_of(o) return o and o.generator or M.default end
 

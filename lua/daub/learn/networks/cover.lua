@@ -121,12 +121,8 @@ end
 -- the bytes of its first two numbers choose the random numbers.
 -- {N, latent}, count -> {N, count}
 local function noise(z, count)
-  local first = z:detach():narrow(2, 1, math.min(2, z.shape[2])):to("f32")
-  local bytes, rows = first.array:tostring(), {}
-  local width = #bytes / z.shape[1]
-  for i = 1, z.shape[1] do
-    local seed = 0
-    for j = 1, math.min(6, width) do seed = seed * 256 + bytes:byte((i - 1) * width + j) end
+  local rows = {}
+  for i, seed in ipairs(random.seeds(z)) do
     rows[i] = core.normal(random.at(seed, 0), { 1, count }, z.dtype)
   end
   return tensor.wrap(core.concat(rows, 1))
