@@ -78,8 +78,7 @@ local change = augment.new(augment.parse(s.augment), options.seed)
 local session = must(trainer.start {
   run = run, report = report, average = average,
   dataset = dataset, dataset_path = system.realpath(data.path(learnt, packed)), held_out = held_out,
-  measure = s.measure,
-  optimisers = { adam_g, unpack(critics.optimisers) }, decay = s.decay,
+  measure = s.measure, optimisers = { adam_g, unpack(critics.optimisers) }, decay = s.decay,
   state = critics:parts { generator = G, average = average, adam_g = adam_g },
   seed = options.seed, batch = s.batch, latent = s.latent,
   loader = { zoom = s.zoom, mirror = s.mirror == 1 }, condition = s.condition,
