@@ -86,7 +86,7 @@ def ms_ssim(x, y, weights):
 
 train, held = features("train", 90, 0, 1), features("held", 30, 0, 1)
 painted = features("painted", 26, 0.5, 0.3)
-copies = found["copies"] = features("copies", 25, 0, 0.3).astype(np.float32) + found["train"][:25]
+copies = found["copies"] = features("copies", 25, 0, 0.9).astype(np.float32) + found["train"][:25]
 copies[3] = copies[4]  # equal distances
 found["kid"] = np.array([kid(painted, held), kid(train, held)])
 found["prdc"] = np.array([density_and_coverage(held, painted, 5),

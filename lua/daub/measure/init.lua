@@ -35,6 +35,7 @@ local thumbnails = require "daub.measure.thumbnails"
 local M = {}
 
 local NEIGHBOURS = 5
+local OF_FEATURES = 4 -- times as many subsets for floors
 local BATCH = 256 -- pictures prepared at a time
 M.least = NEIGHBOURS + 3 -- held-out covers, at least
 
@@ -58,16 +59,9 @@ local function some(set, places)
   return chosen.dtype == "u8" and image.to_float(chosen) or chosen
 end
 
--- Places 1 … count in a random order that is always the same.
-local function shuffled(count, seed)
-  return tensor.randperm(count, { generator = tensor.generator(seed) }):totable()
-end
-
--- `count` places of an order, the n-th helping; from its beginning again when it ends.
-local function helping(order, count, n)
-  local places = {}
-  for i = 1, count do places[i] = order[((n - 1) * count + i - 1) % #order + 1] end
-  return places
+-- `count` of the places 1 … n, at random.
+local function choice(n, count, generator)
+  return tensor.randperm(n, { generator = generator }):narrow(1, 1, count):totable()
 end
 
 -- Features of all pictures of a set.
@@ -91,39 +85,48 @@ local function standardised(ref, raw)
   return x:sign() * ((x:abs() + 1):sqrt() - 1) * 2
 end
 
--- What measuring needs to know of a set.
+-- What is measured of pictures themselves.
 local function describe(ref, x)
-  return { pictures = x, patches = swd.describe(x, ref.swd),
-    seen = standardised(ref, features.of(x)), small = thumbnails.of(x) }
+  return { patches = swd.describe(x, ref.swd), small = thumbnails.of(x) }
 end
 
--- Every metric of a described set, by name.
-local function values(ref, set)
-  local held, found = ref.held, {}
+local function by_pictures(ref, x)
+  local set, held, found = describe(ref, x), ref.held, {}
   local apart = swd.between(held.patches, set.patches)
   found.swd = apart.swd
   for i, level in ipairs(apart.levels) do found["swd." .. held.patches.heights[i]] = level end
-  found.kid = kid.between(set.seen, held.seen, ref.held_within)
-  found.density, found.coverage = neighbours.density_and_coverage(held.seen, ref.radii, set.seen,
-    NEIGHBOURS)
   found["coverage.thumbnails"] = select(2, neighbours.density_and_coverage(held.small,
     ref.small_radii, set.small, NEIGHBOURS))
-  found.diversity = diversity.of(set.pictures)
+  found.diversity = diversity.of(x)
   return found
 end
 
--- Means over subsets of the training covers; of kid the root mean square.
-local function floors(ref, train, order, subsets)
-  local sums = {}
-  for n = 1, subsets do
-    local set = describe(ref, some(train, helping(order, ref.count, n)))
-    for name, value in pairs(values(ref, set)) do
-      sums[name] = (sums[name] or 0) + (name == "kid" and value * value or value) / subsets
+-- What is measured of their features, standardised.
+local function by_features(ref, seen)
+  local held, found = ref.held, { kid = kid.between(seen, ref.held.seen, ref.held_within) }
+  found.density, found.coverage = neighbours.density_and_coverage(held.seen, ref.radii, seen,
+    NEIGHBOURS)
+  return found
+end
+
+-- Means over subsets of the training covers; of kid the root mean square. Features are at hand, so
+-- more subsets of these are taken.
+local function floors(ref, train, o)
+  local generator, floor = tensor.generator(o.seed), { copying = 0, ["copying.distance"] = 0 }
+  local function mean(subsets, measured)
+    for _ = 1, subsets do
+      local places = choice(count_of(train), ref.count, generator)
+      for name, value in pairs(measured(places)) do
+        floor[name] = (floor[name] or 0) + (name == "kid" and value * value or value) / subsets
+      end
     end
   end
-  sums.kid = math.max(math.sqrt(sums.kid), 1e-6)
-  sums.copying, sums["copying.distance"] = 0, 0
-  return sums
+  mean(o.subsets, function(places) return by_pictures(ref, some(train, places)) end)
+  mean(OF_FEATURES * o.subsets, function(places)
+    return by_features(ref, ref.train:index_select(1, places))
+  end)
+  floor.kid = math.max(math.sqrt(floor.kid), 1e-6)
+  return floor
 end
 
 local defaults = { count = 512, patches = 64, directions = 128, seed = 1, subsets = 4 }
@@ -133,7 +136,8 @@ local defaults = { count = 512, patches = 64, directions = 128, seed = 1, subset
 --- -1 … 1, u8 of that shape, or a packed dataset
 ---@param held daub.Tensor|daub.core.Dataset covers never trained on, of the same size, at least 8
 ---@param o? table count: held-out covers compared at most (512); patches, directions: of swd (64,
---- 128); subsets: of the training covers, that floors are taken over (4); seed: of all choices (1)
+--- 128); subsets: of the training covers, that floors are taken over (4, of features 16); seed: of
+--- all choices (1)
 ---@return daub.measure.Reference
 function M.reference(train, held, o)
   o = options.check("measure.reference", o, defaults)
@@ -148,13 +152,14 @@ function M.reference(train, held, o)
     local raw = all_features(train)
     ref.mean, ref.std = raw:mean(1, true), raw:std(1, true):clamp(1e-6)
     ref.train = standardised(ref, raw)
-    ref.held = describe(ref, some(held, helping(shuffled(count_of(held), o.seed), ref.count, 1)))
-    ref.held.pictures = nil
+    local x = some(held, choice(count_of(held), ref.count, tensor.generator(o.seed)))
+    ref.held = describe(ref, x)
+    ref.held.seen = standardised(ref, features.of(x))
     ref.radii = neighbours.radii(ref.held.seen, NEIGHBOURS)
     ref.small_radii = neighbours.radii(ref.held.small, NEIGHBOURS)
-    ref.held_within = kid.within(ref.held.seen:to("f64"))
+    ref.held_within = kid.within(ref.held.seen)
     ref.held_nearest = neighbours.nearest(ref.held.seen, ref.train, NEIGHBOURS)
-    ref.floors = floors(ref, train, shuffled(count_of(train), o.seed), o.subsets)
+    ref.floors = floors(ref, train, o)
     return ref
   end)
 end
@@ -185,12 +190,13 @@ function M.paintings(ref, painted)
       count))
   end
   return autograd.no_grad(function()
-    local places = {}
+    local places, list = {}, {}
     for i = 1, ref.count do places[i] = i end
-    local set, list = describe(ref, some(painted, places)), {}
-    local found = values(ref, set)
+    local x = some(painted, places)
+    local seen, found = standardised(ref, features.of(x)), by_pictures(ref, x)
+    for name, value in pairs(by_features(ref, seen)) do found[name] = value end
     found.copying, found["copying.distance"] = neighbours.copying(
-      neighbours.nearest(set.seen, ref.train, NEIGHBOURS), ref.held_nearest)
+      neighbours.nearest(seen, ref.train, NEIGHBOURS), ref.held_nearest)
     for i, name in ipairs(order_of(ref)) do
       list[i] = { metric = name, value = found[name], floor = ref.floors[name] }
     end
