@@ -104,7 +104,9 @@ if s.interrupted then cli.interrupted(again) end
 
 -- Measuring, and the file.
 report:progress("measuring with held-out covers")
-local covers = must(judge.covers(held), "no held-out pictures of one size to measure with")
+local covers = judge.covers(held)
+if system.interrupted() then cli.interrupted(again) end
+must(covers, "no two held-out pictures of one size to measure with")
 local found = judge.measure(model, covers, { seed = o.seed })
 if not found then cli.interrupted(again) end
 model.about = { key = key, found = found, covers = covers.shape[1], width = covers.shape[3],

@@ -6,7 +6,8 @@
 --     for _, e in ipairs(found) do print(e.route, e.clean.learned.psnr, e.clean.lanczos.psnr) end
 --
 -- A network's weight in a place is what makes the squared error least, and less (down to 0) where
--- PSNR or the distance would be worse than Lanczos' in either case.
+-- PSNR or the distance would be worse than Lanczos' in either case. What networks took part in is
+-- measured with the film grain that paintings get.
 local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
 local degrade = require "daub.upscale.degrade"
@@ -78,8 +79,16 @@ local function enlarged(model, route, low)
 end
 
 local function compare(y, covers, description)
-  y = y:clamp(-1, 1)
   return { psnr = psnr(y, covers), swd = swd.between(swd.describe(y), description).swd }
+end
+
+-- A share of what a network adds, with grain as paintings get it.
+local function enlarged_with(case, share)
+  local y = case.base + case.added * share
+  for i = 1, y.shape[1] do
+    apply.grain(y:select(1, i):clamp_(-1, 1), case.low:select(1, i)):clamp_(-1, 1)
+  end
+  return y
 end
 
 -- The share of what is added that leaves the least squared error.
@@ -94,6 +103,21 @@ local function best_share(cases, covers)
   return share >= LEAST and share or 0
 end
 
+-- That share or less, so that nothing is worse than Lanczos'; 0 when there is none.
+local function proven_share(cases, covers, description)
+  local share = best_share(cases, covers)
+  for _ = 1, share > 0 and TRIES or 0 do
+    local worse = false
+    for _, case in pairs(cases) do
+      case.learned = compare(enlarged_with(case, share), covers, description)
+      worse = worse or case.learned.psnr < case.lanczos.psnr or case.learned.swd > case.lanczos.swd
+    end
+    if not worse then return share end
+    share = share / 2
+  end
+  return 0
+end
+
 local function measure_route(model, route, covers, description, o)
   local product = 1
   for _, factor in ipairs(route) do product = product * factor end
@@ -103,18 +127,10 @@ local function measure_route(model, route, covers, description, o)
   local cases = {}
   for _, kind in ipairs(KINDS) do
     local base, added = enlarged(model, route, low[kind])
-    cases[kind] = { base = base, added = added, lanczos = compare(base, covers, description) }
+    cases[kind] = { low = low[kind], base = base, added = added,
+      lanczos = compare(base, covers, description) }
   end
-  local weight = best_share(cases, covers)
-  for try = 1, TRIES do
-    local worse = weight == 0
-    for _, case in pairs(cases) do
-      case.learned = compare(case.base + case.added * weight, covers, description)
-      worse = worse or case.learned.psnr < case.lanczos.psnr or case.learned.swd > case.lanczos.swd
-    end
-    if not worse then break end
-    weight = try == TRIES and 0 or weight / 2
-  end
+  local weight = proven_share(cases, covers, description)
   local entry = { route = "x" .. table.concat(route, " x"), weight = weight }
   for kind, case in pairs(cases) do
     entry[kind] = { lanczos = case.lanczos, learned = weight > 0 and case.learned or case.lanczos }

@@ -85,6 +85,7 @@ local function restore(state)
       model.weights[place][factor] = weight
     end
   end
+  if type(state.about) ~= "table" then error("it says nothing about itself", 0) end
   model.about = state.about
   return model
 end
