@@ -29,7 +29,9 @@ local function small()
   function Fork:forward(x) return self.a(x) + self.b(x) end
   local conv = nn.Conv2d(3, 4, 4, { stride = 2, padding = 1 })
   local D = nn.Sequential {
-    nn.PixelUnshuffle(2), nn.Conv2d(12, 3, 3, { padding = 1 }), nn.LeakyReLU(0.2),
+    nn.LeakyReLU(0.5), nn.PixelUnshuffle(2), nn.LeakyReLU(0.9),
+    nn.Conv2d(12, 3, 3, { padding = 1 }), nn.LeakyReLU(0.2),
+    Fork(nn.Sequential {}, nn.Conv2d(3, 3, 1)), -- a shortcut past a layer
     Fork(nn.Sequential { nn.AvgPool2d(2), nn.Conv2d(3, 4, 1, { bias = false }) },
       nn.Sequential { conv, nn.LeakyReLU(0.1) }),
     nn.LeakyReLU(0.3), nn.Flatten(), nn.Linear(8, 3), nn.ReLU(), nn.Linear(3, 1),

@@ -3,17 +3,21 @@
 --
 --     gamma / 2 * mean over the pictures x of a kind of |dD/dx|^2
 --
--- It asks for the gradient of a gradient. `plain` lets autograd find it, for any critic. `learn`
--- finds the same without differentiating twice, for critics of convolutions, leaky ReLUs and other
--- layers that are affine in their input: an exact pass of its own for each picture.
+-- Its gradient is the gradient of a gradient. `plain` lets autograd find it, for any critic.
+-- `learn` finds the same without differentiating twice, for critics of layers that are affine in
+-- their input and of leaky ReLUs.
 --
--- How: with its leaky ReLUs held as they are at x, such a critic is affine, and the gradient of
--- |v|^2 / 2, v = dD/dx, with respect to a weight is what the critic's plain backward has when the
--- layer's input is replaced by what v itself, sent through the layers without biases, has become
--- there. Loss and penalty together: a layer whose output gets the gradient delta, which carries the
--- loss's w = dloss/dD of the picture, meets the input x + gamma / (n w^2) * dloss/dx sent through
--- the layers. So one backward for delta, one forward from the moved pictures, in which each layer
--- multiplies what it meets by its delta.
+-- How: with its leaky ReLUs held as they are at x, such a critic is affine. Let v = dD/dx, y what a
+-- layer meets for x, t what it meets when v is sent through those before it without their biases,
+-- and delta what comes back to it from D. Its weight's gradient of D is delta ⊗ y, that of
+-- |v|^2 / 2 is delta ⊗ t. For loss and penalty together a picture whose score has the weight
+-- w = dloss/dD in the loss thus has
+--
+--     w delta ⊗ (y + gamma / (n w) t)
+--       = (w delta) ⊗ (what x + gamma / (n w^2) (w v) becomes on its way to the layer)
+--
+-- that is: one backward of the loss, for w delta and w v, and one forward from pictures moved along
+-- w v, in which each layer multiplies what it meets by what came back to it.
 local A = require "daub.core.array"
 local autograd = require "daub.autograd"
 local nn = require "daub.nn"
@@ -65,8 +69,8 @@ local function mask(y, d, slope, out)
   return tensor.wrap(A.ternary("leaky_relu_grad", y.array, d.array, slope, out and out.array))
 end
 
--- An affine layer, and perhaps the leaky ReLU of this slope after it. Its arrays go back at once:
--- nobody else has them.
+-- An affine layer; or one with weights, so that what it makes is its own, and the leaky ReLU of
+-- this slope after it. Arrays that nobody else has go back at once.
 local function affine(layer, x, slope)
   x = x:detach():requires_grad_()
   local y, delta = layer(x)
@@ -104,43 +108,48 @@ local function chain(layers, x)
   local backs, agains, masked, i = {}, {}, {}, 1
   while i <= #layers do
     local layer, following = layers[i], layers[i + 1]
-    local slope = is_affine(layer) and following and following:fusible_slope()
+    local slope = is_affine(layer) and layer.weight and following
+      and following:fusible_slope()
     masked[#backs + 1] = slope
     x, backs[#backs + 1], agains[#agains + 1] = rule(layer, x, slope)
     i = i + (slope and 2 or 1)
   end
-  local function back(d)
+  local function back(given)
+    local d = given
     for k = #backs, 1, -1 do
       local before = d
       d = backs[k](before)
-      if masked[k] and k < #backs then A.release_(before.array) end
+      if masked[k] and before.array ~= given.array then A.release_(before.array) end
     end
     return d
   end
-  local function again(z)
+  local function again(given)
+    local z = given
     for k = 1, #agains do
       local before = z
       z = agains[k](before)
-      if k > 1 and z.array ~= before.array then A.release_(before.array) end
+      if before.array ~= given.array and before.array ~= z.array then A.release_(before.array) end
     end
     return z
   end
   return x, back, again
 end
 
--- Adds to a what nobody else needs.
-local function add(a, b)
-  a:add_(b)
-  A.release_(b.array)
-  return a
+-- The sum of what f and g make of x; that goes back at once.
+local function sum(f, g, x)
+  local a, b = f(x), g(x)
+  local y = a + b
+  if a.array ~= x.array then A.release_(a.array) end
+  if b.array ~= x.array then A.release_(b.array) end
+  return y
 end
 
 -- The sum of what two layers make of the same.
 local function fork(branches, x)
   local y1, back1, again1 = rule(branches[1], x)
   local y2, back2, again2 = rule(branches[2], x)
-  return y1 + y2, function(d) return add(back1(d), back2(d)) end,
-    function(z) return add(again1(z), again2(z)) end
+  return y1 + y2, function(d) return sum(back1, back2, d) end,
+    function(z) return sum(again1, again2, z) end
 end
 
 function rule(layer, x, slope)
