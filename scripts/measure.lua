@@ -43,7 +43,8 @@ end
 local painters, size = {}, o.size
 for i, path in ipairs { o.run, o.against } do
   local r = run.exists(path) and must(run.read(path))
-  painters[i] = { path = path, run = r, pictures = not r and must(data.folder(path)) }
+  painters[i] = { path = path, run = r, pictures = not r and must(data.folder(path)),
+    label = path:match("([^/]*)/*$") }
   if r then
     local own = r.options.size
     size = size or own
@@ -76,16 +77,16 @@ local train, covers = noted(must(data.open(learnt, packed))), noted(must(data.op
 -- 3. The paintings: of every painter as many.
 local count = math.min(o.count or math.huge, covers:info().count, train:info().count)
 for _, p in ipairs(painters) do
-  if p.pictures then count = math.min(count, #p.pictures) end
+  count = math.min(count, p.pictures and #p.pictures or count)
+  must(count >= measure.least, p.path .. ": neither a run nor a folder of enough pictures")
 end
-must(count >= measure.least, ("%d pictures to compare, at least %d are needed"):format(count,
-  measure.least))
 for i, p in ipairs(painters) do
   report:progress(("painting: %s"):format(p.path))
   if p.run then
     local options = p.run.options
-    local _, path = must(p.run:checkpoint(i == 1 and o.step or nil))
+    local step, path = must(p.run:checkpoint(i == 1 and o.step or nil))
     local painter = must(plan.painter(options, must(checkpoint.load(path))))
+    p.label = ("%s %d"):format(p.label, step)
     p.painted = sample.many(painter, { seed = o.seed, count = count,
       latent = options.settings.latent })
   else
@@ -100,7 +101,7 @@ report:progress("measuring")
 local ref = measure.reference(train, covers, { count = count, patches = 128, directions = 512 })
 local found, names = {}, {}
 for i, p in ipairs(painters) do
-  found[i], names[i] = measure.paintings(ref, p.painted), p.path
+  found[i], names[i] = measure.paintings(ref, p.painted), p.label
   table.insert(found[i], { metric = "score", value = measure.score(found[i]), floor = 1 })
   for _, entry in ipairs(found[i]) do
     report:event { run = o.against and p.path, metric = entry.metric, value = entry.value,
@@ -109,10 +110,11 @@ for i, p in ipairs(painters) do
   local seen = p.run and p.run:learnt_from(held) or 0
   if seen > 0 then
     report:note(("%s: has learnt from %d of the %d held-out covers, and looks better than it is")
-      :format(p.path, seen, #held))
+      :format(p.label, seen, #held))
   end
 end
 report:done()
-report:say(("%d paintings, as many held-out covers, %dx%d"):format(count, size.width, size.height))
+report:say(("%s: %d paintings, as many held-out covers, %dx%d"):format(table.concat(names, ", "),
+  count, size.width, size.height))
 for _, line in ipairs(words.table(found, names)) do report:say(line) end
 return found

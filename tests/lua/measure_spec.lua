@@ -2,7 +2,9 @@
 local data = require "daub.learn.data"
 local demo = require "daub.demo"
 local diversity = require "daub.measure.diversity"
+local fixture = require "support.learning"
 local image = require "daub.image"
+local json = require "daub.json"
 local kid = require "daub.measure.kid"
 local measure = require "daub.measure"
 local neighbours = require "daub.measure.neighbours"
@@ -184,5 +186,100 @@ describe("measuring paintings", function()
     ok, message = pcall(measure.reference, train, held:narrow(1, 1, 7))
     assert.is_false(ok)
     assert.truthy(message:find("8 held-out pictures, got 150 and 7", 1, true), message)
+  end)
+end)
+
+describe("daub measure", function()
+  local covers, runs
+  setup(function()
+    covers, runs = fixture.pictures(70), system.temporary_directory("daub-measure")
+    for seed = 1, 2 do
+      local code, message = fixture.train(covers, runs .. "/r" .. seed,
+        fixture.small.dcgan .. " --steps 2 --seed " .. seed)
+      assert.equal(0, code, message)
+    end
+  end)
+  teardown(function()
+    fixture.remove(covers)
+    fixture.remove(runs)
+  end)
+
+  local function measured(...)
+    local code, out, err = fixture.daub { "measure", ... }
+    assert.equal(0, code, err)
+    return out, err
+  end
+
+  -- Every line of --json, by run and metric.
+  local function lines(...)
+    local found = {}
+    for line in measured(...):gmatch("[^\n]+") do
+      local entry = assert(json.decode(line))
+      local name = entry.run or "the run"
+      found[name] = found[name] or {}
+      found[name][entry.metric] = entry
+    end
+    return found
+  end
+
+  it("tells people every metric beside its floor", function()
+    local out, err = measured(runs .. "/r1", covers, "--quiet")
+    assert.equal("", err)
+    assert.truthy(out:find("r1 2: 14 paintings, as many held-out covers, 32x16\n", 1, true), out)
+    for _, name in ipairs { "swd", "swd%.16", "kid", "coverage", "copying", "score" } do
+      assert.truthy(out:find("\n" .. name .. " +[%d.-]+ +[%d.]+ "), name .. ": " .. out)
+    end
+    assert.truthy(out:find("far from real covers", 1, true))
+  end)
+
+  it("compares two runs, the same each time", function()
+    local a, b = runs .. "/r1", runs .. "/r2"
+    local found = lines(a, covers, "--against", b, "--json", "--quiet")
+    assert.same({ metric = "swd", value = found[a].swd.value, floor = found[b].swd.floor, run = a },
+      found[a].swd)
+    assert.are_not.equal(found[a].swd.value, found[b].swd.value)
+    local alone = lines(b, covers, "--json", "--quiet", "--step", "2")["the run"]
+    for name, entry in pairs(found[b]) do
+      entry.run = nil
+      assert.same(entry, alone[name])
+    end
+    assert.truthy(measured(a, covers, "--against", b):find("\nswd +%S+ +%S+ +%S+ +r[12] 2\n"))
+  end)
+
+  it("takes a folder of pictures, and finds the collection's own to be copies", function()
+    local found = lines(covers, covers, "--size", "96x32", "--json", "--quiet")["the run"]
+    assert.is_true(found.copying.value < -3)
+    assert.is_true(found.score.value < 1.5)
+  end)
+
+  it("says when a run has learnt from held-out covers", function()
+    local few = runs .. "/few" -- nothing but what was learnt from, parted again
+    assert.is_true(system.make_directory(few))
+    for _, picture in ipairs((data.split(assert(data.folder(covers))))) do
+      local bytes = system.read_file(picture.path, 2 ^ 20)
+      assert.is_true(system.write_file(few .. "/" .. picture.path:match("[^/]+$"), bytes))
+    end
+    local _, err = measured(runs .. "/r1", few)
+    assert.truthy(err:find("r1 2: has learnt from 11 of the 11 held-out covers", 1, true), err)
+    _, err = measured(runs .. "/r1", covers)
+    assert.is_nil(err:find("has learnt", 1, true))
+  end)
+
+  it("refuses what cannot be measured, in one line", function()
+    local empty = runs .. "/empty"
+    assert.is_true(system.make_directory(empty))
+    local cases = {
+      { { runs .. "/none", covers }, "none: No such file or directory" },
+      { { empty, covers }, "empty: neither a run nor a folder of enough pictures" },
+      { { runs .. "/r1", empty }, "empty: 0 pictures, of which 0 are held out" },
+      { { runs .. "/r1", covers, "--step", "7" }, "has no checkpoint of step 7" },
+      { { runs .. "/r1", covers, "--size", "96x32" }, "paints 32x16, not 96x32" },
+    }
+    for _, case in ipairs(cases) do
+      local code, out, err = fixture.daub { "measure", "--quiet", unpack(case[1]) }
+      assert.same({ 1, "" }, { code, out })
+      assert.truthy(err:find(case[2], 1, true), err)
+      assert.equal(1, select(2, err:gsub("\n", "")))
+    end
   end)
 end)
