@@ -70,7 +70,7 @@ describe("what a network adds", function()
       local whole = autograd.no_grad(function() return net(x:unsqueeze(1)):select(1, 1) end)
       assert.is_true(largest(whole) > 0.1)
       for _, tile in ipairs { 8, 16, 33 } do
-        assert.is_true(largest(apply.added(net, x, tile) - whole) < 1e-5, "tile " .. tile)
+        assert.is_true(largest(apply.added(net, x, tile) - whole) < 1e-6, "tile " .. tile)
       end
     end
   end)

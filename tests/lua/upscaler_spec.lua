@@ -114,6 +114,16 @@ describe("crops", function()
     assert.is_true(first:min():item() >= -1 and first:max():item() <= 1)
   end)
 
+  it("are more of a large picture", function()
+    local large = folder .. "/large.png"
+    assert(image.save(large, tensor.zeros({ 300, 800, 3 }, { dtype = "u8" })))
+    local crops = Crops.open({ { path = large } }, { seed = 1, batch = 16, side = 24 })
+    assert.are.same({ 16, 24, 24, 3 }, crops:next().shape)
+    assert.are.equal(4, crops.position)
+    crops:close()
+    system.remove(large)
+  end)
+
   it("pass over what is too small or no picture", function()
     local mixed = { { path = folder .. "/none.jpg" }, pictures[1] }
     local crops = Crops.open(mixed, { seed = 1, batch = 3, side = 32 })

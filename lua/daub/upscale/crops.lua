@@ -3,9 +3,10 @@
 --     local crops = assert(crops.open(pictures, { seed = 1, batch = 16, side = 96 }))
 --     local high = crops:next()                             -- f32 {16, 96, 96, 3}, -1 … 1
 --
--- Pictures come in an order of the seed's, each once a round, two crops of each; those that are too
--- small or cannot be decoded are passed over. They are decoded ahead, beside the step. What comes
--- depends on the seed and `position` alone, so a stopped training goes on with the same crops.
+-- Pictures come in an order of the seed's, each once a round, two to eight crops of each, by its
+-- size; those that are too small or cannot be decoded are passed over. They are decoded ahead,
+-- beside the step. What comes depends on the seed and `position` alone, so a stopped training goes
+-- on with the same crops.
 local core = require "daub.core.array"
 local decoders = require "daub.core.image"
 local image = require "daub.image"
@@ -15,7 +16,8 @@ local tensor = require "daub.tensor"
 
 local M = {}
 
-local EACH = 2        -- crops of a picture
+local EACH = 60000    -- pixels of a picture for each crop: to decode a large one takes long
+local FEWEST, MOST = 2, 8
 local COVER = 200     -- rows of a cover as networks show it small; larger ones are also shrunk
 local LARGEST = 3     -- at most so much
 local AHEAD = 16      -- pictures being decoded
@@ -79,6 +81,11 @@ local function crop(pixels, side, dice)
   return image.to_float(s == side and part:contiguous() or image.resize(part, side, side))
 end
 
+local function crops_of(pixels)
+  local area = pixels.shape[1] * pixels.shape[2]
+  return math.max(FEWEST, math.min(MOST, math.floor(area / EACH)))
+end
+
 ---The next batch.
 ---@return daub.Tensor|nil high f32 {batch, side, side, 3}, -1 … 1; nil when Ctrl-C came meanwhile
 function Crops:next()
@@ -91,9 +98,9 @@ function Crops:next()
       error(("none of %d pictures can be learnt from (at least %dx%d pixels expected)"):format(
         #self.pictures, self.side, self.side), 0)
     end
-    local dice = core.uniform(random.at(self.seed + 1, turn * APART), { EACH, 3 }, "f64")
+    local dice = core.uniform(random.at(self.seed + 1, turn * APART), { MOST, 3 }, "f64")
     dice = tensor.wrap(dice):totable()
-    for i = 1, pixels and math.min(EACH, self.batch - #list) or 0 do
+    for i = 1, pixels and math.min(crops_of(pixels), self.batch - #list) or 0 do
       list[#list + 1] = crop(pixels, self.side, dice[i])
     end
   end
