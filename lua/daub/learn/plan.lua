@@ -1,10 +1,13 @@
 -- From the words of the command line to a run: a new one with its options, or an old one with its
 -- own.
+local catalogue = require "daub.looks.catalogue"
 local conditions = require "daub.learn.conditions"
+local core = require "daub.core.data"
 local cover = require "daub.learn.networks.cover"
 local dcgan = require "daub.learn.networks.dcgan"
 local run = require "daub.learn.run"
 local settings = require "daub.learn.settings"
+local themes = require "daub.looks.themes"
 
 local M = {}
 
@@ -44,6 +47,22 @@ function M.painter(options, state, o)
   network:load_state(state.average):eval()
   return conditions.painter(network, state, { latent = options.settings.latent,
     theme = o and o.theme, palette = o and o.palette })
+end
+
+---The clusters that tell themes apart as a run has them: those it was told of, or else those of
+---the pictures it learnt from.
+---@param state table a checkpoint's
+---@param path string|nil the packed dataset of those pictures
+---@return daub.looks.Themes|nil themes, string? message
+function M.themes(state, path)
+  if state.conditions then return themes.from(state.conditions.themes) end
+  local dataset = path and core.open(path)
+  if not dataset then
+    return nil, "--theme: the pictures that the run learnt from are gone; they tell themes apart"
+  end
+  local looks, message = catalogue.open(dataset, path)
+  dataset:close()
+  return looks and looks.themes, message
 end
 
 ---The options of a new run, checked.

@@ -68,20 +68,37 @@ function M.of(pictures)
   end)
 end
 
+-- Lengths along the last dimension, with a gradient also at 0.
+local function lengths(x) return (x:square():sum(#x.shape) + 1e-8):sqrt() end
+
+-- Distances {N, pixels, pairs} of points {N, pixels, 1, 3} to the mixtures of every two colours.
+local function to_mixtures(points, colours)
+  local first, second, k = {}, {}, colours.shape[1]
+  for i = 1, k do
+    for j = math.min(i + 1, k), k do first[#first + 1], second[#second + 1] = i, j end
+  end
+  local from = colours:index_select(1, tensor.from(first, { dtype = "i64" }))
+  local way = colours:index_select(1, tensor.from(second, { dtype = "i64" })) - from
+  local away = points - from
+  local along = ((away * way):sum(4, true) / (way:square():sum(2, true) + 1e-8)):clamp(0, 1)
+  return lengths(away - way * along)
+end
+
 ---How far pictures are from having these colours: half of it is the mean distance of their pixels
----to the nearest colour, the other half the colours' mean distance to the pixels nearest to them,
----as many for each as half its share would be. 0.02 is hardly seen, 0.1 clearly. Gradients flow.
+---to the nearest mixture of two of the colours, the other half the colours' mean distance to the
+---pixels nearest to them, as many for each as half its share would be. 0.02 is hardly seen, 0.1
+---clearly. Gradients flow.
 ---@param points daub.Tensor {N, pixels, 3}: thumbnails in OKLab, or palettes
 ---@param colours daub.Tensor {k, 3} OKLab
 ---@return daub.Tensor {N}
 function M.distance(points, colours)
   local n, pixels = unpack(points.shape)
   local k = colours.shape[1]
-  local apart = points:reshape { n, pixels, 1, 3 } - colours:reshape { 1, 1, k, 3 }
-  apart = (apart:square():sum(4) + 1e-8):sqrt() -- {N, pixels, k}
+  points = points:reshape { n, pixels, 1, 3 }
+  local apart = lengths(points - colours) -- {N, pixels, k}
   local share = math.max(1, math.floor(pixels / (2 * k)))
   local nearest = apart:transpose(2, 3):contiguous():sort(3):narrow(3, 1, share)
-  return (apart:amin(3):mean(2) + nearest:mean({ 2, 3 })) * 0.5
+  return (to_mixtures(points, colours):amin(3):mean(2) + nearest:mean({ 2, 3 })) * 0.5
 end
 
 ---Five colours of one to five: earlier ones come more often; dark colours first.

@@ -51,6 +51,20 @@ function M.many(network, o)
   return tensor.cat(list, 1)
 end
 
+---The three pictures of a dataset that a painting is nearest to.
+---@param dataset daub.core.Dataset of its size
+---@param pixels daub.Tensor f32 {height, width, 3}
+---@return {sha256: string, distance: number}[]
+function M.nearest(dataset, pixels)
+  local d, order, list = dataset:distances(image.from_float(pixels).array):totable(), {}, {}
+  for i = 1, #d do order[i] = i end
+  table.sort(order, function(a, b) return d[a] < d[b] or d[a] == d[b] and a < b end)
+  for i = 1, math.min(3, #d) do
+    list[i] = { sha256 = dataset:id(order[i]), distance = d[order[i]] }
+  end
+  return list
+end
+
 ---Encodes in the best quality that stays within the limit.
 ---@param pixels daub.Tensor
 ---@param format "jpeg"|"png"
