@@ -41,6 +41,13 @@ describe("an upscaler that learnt nothing", function()
     assert.are.equal(0, largest(apply.step(net, x, 1) - y))
   end)
 
+  it("still sees the picture in its last layer", function()
+    daub.seed(1)
+    local seen = network.new(4, network.defaults).body(picture(16, 48):unsqueeze(1))
+    local by_channel = seen:reshape { 16 * 48, 32 }:std(1)
+    assert.is_true(by_channel:mean():item() > 0.2, by_channel:mean():item())
+  end)
+
   it("leaves a painting to Lanczos alone", function()
     local x = picture(16, 48)
     local y, about = apply.learned(Model.new(SMALL)):enlarge(x, 300, 100)

@@ -16,17 +16,25 @@ M.defaults = { features = 32, layers = 8 } -- of 8 layers: 90,000 weights
 
 local Enlarger = nn.class "Enlarger"
 
-local function conv(from, to) return nn.Conv2d(from, to, 3, { padding = 1 }) end
+local SLOPE = 0.25 -- PReLU's at the start
+
+-- Normal weights that keep the strength of what passes (He et al. 2015): with PyTorch's, which are
+-- smaller, nothing is left of a picture after ten layers, and a network may never begin to learn.
+local function conv(from, to)
+  local layer = nn.Conv2d(from, to, 3, { padding = 1 })
+  nn.init.kaiming_normal_(layer.weight, { a = SLOPE })
+  nn.init.zeros_(layer.bias)
+  return layer
+end
 
 function Enlarger:init(factor, o)
   self.factor, self.layers = factor, o.layers
-  self.body = nn.Sequential { conv(3, o.features), nn.PReLU(o.features) }
+  self.body = nn.Sequential { conv(3, o.features), nn.PReLU(o.features, { init = SLOPE }) }
   for _ = 1, o.layers do
-    self.body:add(conv(o.features, o.features)):add(nn.PReLU(o.features))
+    self.body:add(conv(o.features, o.features)):add(nn.PReLU(o.features, { init = SLOPE }))
   end
   self.last = conv(o.features, 3 * factor * factor)
   nn.init.zeros_(self.last.weight)
-  nn.init.zeros_(self.last.bias)
 end
 
 ---What to add to Lanczos' enlargement.
