@@ -18,9 +18,9 @@ local o = cli.parse(arg, {
       help = "time to learn, a tenth of it to enlarge (default: 60; demo: 7; or by --steps)" },
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
     { "size", type = "size", value = "WxH",
-      help = "size to train at (default: 192x64; demo: 96x32)" },
+      help = "size to train at (default: 192x64 or 96x32)" },
     { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
-      help = "networks (default: dcgan)" },
+      help = "networks (default: tiny, lite or base, by size and time)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true, help = "as for train" },
     { "for", type = "choice", value = "NETWORK", choices = sizes.names, default = "x",
       help = "whose size to paint" },
@@ -89,15 +89,11 @@ if system.read_file(folder .. "/collected.json", 2 ^ 20) ~= asked then
   must(system.write_file(folder .. "/collected.json", asked))
 end
 
--- 2. The run. One that was begun keeps its options; a new demo is made to learn in a few minutes.
-local training, settings = { covers, "--out", run, "--resume" }, {}
-local small = is_demo and not o.recipe and is_new
-if small then settings.batch, settings.ngf, settings.ndf = 16, 32, 32 end
-for _, pair in ipairs(o.set) do settings[pair.key] = pair.value end
-for key, value in pairs(settings) do add(training, "--set", key .. "=" .. value) end
-if o.size or small then
-  add(training, "--size", o.size and ("%dx%d"):format(o.size.width, o.size.height) or "96x32")
-end
+-- 2. The run. One that was begun keeps its options; of a new one daub train chooses what is not
+-- given.
+local training = { covers, "--out", run, "--resume" }
+for _, pair in ipairs(o.set) do add(training, "--set", pair.key .. "=" .. pair.value) end
+if o.size then add(training, "--size", ("%dx%d"):format(o.size.width, o.size.height)) end
 local minutes = o.minutes or not o.steps and (is_demo and 7 or 60) or nil
 stage("train", training, { steps = o.steps, seed = o.given.seed and o.seed, recipe = o.recipe,
   minutes = minutes and 0.9 * minutes })

@@ -61,18 +61,12 @@ if system.stat(o.collection .. "/collection.db") then
 else
   pictures = must(data.folder(o.collection))
 end
-local packed = { width = size.width, height = size.height, cache = o.collection .. "/cache" }
-function packed.progress(done, count)
-  report:progress(("reading pictures: %d of %d"):format(done, count), done / count)
-end
-local function noted(set, refused)
-  for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
-  return set
-end
+local packed = { width = size.width, height = size.height, cache = o.collection .. "/cache",
+  report = report }
 local learnt, held = data.split(pictures)
 must(#held >= measure.least, ("%s: %d pictures, of which %d are held out (at least %d of those are "
   .. "needed: collect more)"):format(o.collection, #pictures, #held, measure.least))
-local train, covers = noted(must(data.open(learnt, packed))), noted(must(data.open(held, packed)))
+local train, covers = must(data.open(learnt, packed)), must(data.open(held, packed))
 
 -- 3. The paintings: of every painter as many.
 local count = math.min(o.count or math.huge, covers:info().count, train:info().count)
@@ -91,7 +85,7 @@ for i, p in ipairs(painters) do
       latent = options.settings.latent })
   else
     for k = #p.pictures, count + 1, -1 do p.pictures[k] = nil end
-    p.painted = noted(must(data.pixels(p.pictures, packed)))
+    p.painted = must(data.pixels(p.pictures, packed))
     must(p.painted.shape[1] == count, p.path .. ": some pictures cannot be read (mend or remove)")
   end
 end

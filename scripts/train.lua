@@ -4,27 +4,31 @@ local cli = require "daub.cli"
 local o = cli.parse(arg, {
   name = "train", summary = "teaches a GAN to paint from a collection",
   usage = "COLLECTION --out RUN",
-  positional = { { "collection", help = "collection, or a folder of pictures" } },
+  positional = { { "collection", required = false, help = "collection, or a folder of pictures" } },
   options = {
     { "out", type = "path", value = "RUN", required = true, help = "folder of the run" },
-    { "size", type = "size", value = "WxH", help = "size of what is painted (default: 192x64)" },
     { "minutes", type = "number", value = "M", min = 0,
-      help = "time to train (default: 60, or as --steps takes)" },
+      help = "time to train; what is not given is chosen for it (default: 60)" },
     { "steps", type = "integer", value = "N", min = 1, help = "train until step N" },
+    { "size", type = "size", value = "WxH", help = "of paintings (default: 192x64 or 96x32)" },
     { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
-      help = "networks (default: dcgan)" },
+      help = "networks (default: tiny, lite or base, by size and time)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
-      help = "batch, lr, lr_critic, decay, beta1, beta2, loss, penalty, augment, zoom, mirror, "
-        .. "precision, latent; dcgan: ngf, ndf; others: widths, flavour, handover, condition" },
+      help = "batch, lr, lr_critic, decay, passes, measure, beta1, beta2, loss, penalty, augment, "
+        .. "zoom, mirror, precision, latent; dcgan: ngf, ndf; others: widths, flavour, handover, "
+        .. "condition" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all" },
+    { "switch", type = "path", value = "COLLECTION2",
+      help = "go on with RUN on other pictures, as --resume does" },
     { "save-every", type = "number", value = "M", min = 0, default = 5,
       help = "minutes between checkpoints; 0: after every step" },
   },
 })
 local daub = require "daub"
 local plan = require "daub.learn.plan"
+local budget = require "daub.learn.budget"
 local data = require "daub.learn.data"
 local trainer = require "daub.learn.trainer"
 local augment = require "daub.learn.augment"
@@ -38,12 +42,12 @@ local report = cli.reporter(o)
 
 local function must(value, message, code)
   if code == "interrupted" then cli.interrupted() end
-  if code == "usage" then cli.exit(2, "train: " .. message) end
-  if not value then cli.fail("train: " .. message) end
+  if not value then cli.exit(code == "usage" and 2 or 1, "train: " .. message) end
   return value, message
 end
 
--- The run with its options, and its pictures.
+-- The pictures, and the run with its options.
+o.collection = must(o.switch or o.collection, "COLLECTION is missing", "usage")
 local pictures
 if system.stat(o.collection .. "/collection.db") then
   pictures = must(must(collection.open(o.collection)):pictures())
@@ -51,20 +55,13 @@ else
   pictures = must(data.folder(o.collection))
 end
 must(#pictures > 0, o.collection .. ": no pictures to learn from (collect some first)")
-local run = must(plan.run(o))
+local learnt, held = data.split(pictures)
+local given, planned = must(budget.choose(o, #learnt))
+local run = must(plan.run(given))
 local options, s = run.options, run.options.settings
 local packed = { width = options.size.width, height = options.size.height,
-  cache = o.collection .. "/cache" }
-function packed.progress(done, count)
-  report:progress(("reading pictures: %d of %d"):format(done, count), done / count)
-end
-local function open(list)
-  local dataset, refused = must(data.open(list, packed))
-  for _, picture in ipairs(refused) do report:note(picture.path .. ": " .. picture.message) end
-  return dataset
-end
-local learnt, held = data.split(pictures)
-local dataset, held_out = open(learnt), held[1] and open(held)
+  cache = o.collection .. "/cache", report = report }
+local dataset, held_out = must(data.open(learnt, packed)), held[1] and must(data.open(held, packed))
 
 -- The networks and what trains them.
 daub.seed(options.seed)
@@ -75,14 +72,14 @@ local average = Average.new(G, network.generator(shape))
 local adam_g = optim.Adam(G:parameters(), { lr = s.lr, betas = { s.beta1, s.beta2 } })
 local change = augment.new(augment.parse(s.augment), options.seed)
 
+if planned then budget.announce(planned, report) end
 local session = must(trainer.start {
-  run = run, report = report, average = average,
+  run = run, report = report, average = average, seed = options.seed, settings = s,
   dataset = dataset, dataset_path = system.realpath(data.path(learnt, packed)), held_out = held_out,
-  measure = s.measure, optimisers = { adam_g, unpack(critics.optimisers) }, decay = s.decay,
+  optimisers = { adam_g, unpack(critics.optimisers) },
   state = critics:parts { generator = G, average = average, adam_g = adam_g },
-  seed = options.seed, batch = s.batch, latent = s.latent,
-  loader = { zoom = s.zoom, mirror = s.mirror == 1 }, condition = s.condition,
-  steps = o.steps, minutes = o.minutes or not o.steps and 60 or nil, save_every = o.save_every,
+  steps = o.steps, minutes = o.minutes or not o.steps and budget.minutes or nil,
+  save_every = o.save_every, plan = planned,
 })
 
 while session:continues() do

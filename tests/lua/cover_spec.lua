@@ -47,7 +47,7 @@ describe("daub cover --from demo", function()
 
   it("refuses wrong words before it begins", function()
     for words, pattern in pairs { ["--for twitter"] = "%-%-for: x, facebook",
-      ["--recipe dcgn"] = "did you mean dcgan", ["--size 100x30"] = "multiples of 16",
+      ["--recipe dcgn"] = "did you mean dcgan", ["--size 100x30"] = "can be halved",
       ["--set btach=3"] = "did you mean batch" } do
       local list = { "cover", "--from", "demo", "--in", folder .. "/refused" }
       for word in words:gmatch("%S+") do list[#list + 1] = word end

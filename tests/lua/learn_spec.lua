@@ -403,7 +403,7 @@ describe("daub train", function()
     refused("one", fixture.small.dcgan .. " --steps 6", "already holds a run")
     refused("one", "--resume --steps 8 --seed 3", "the run has 1")
     refused("one", "--resume --steps 8 --set lr=0.1", "the run has 0.0002")
-    refused("odd", "--size 100x30 --steps 1", "multiples of 16", 2)
+    refused("odd", "--size 100x30 --steps 1", "can be halved", 2)
     refused("odd", "--set lr=high --steps 1", "expected", 2)
   end)
 

@@ -84,6 +84,13 @@ local function sweep(cache)
   end
 end
 
+local function tell(o, done, count)
+  if o.progress then o.progress(done, count) end
+  if o.report then
+    o.report:progress(("reading pictures: %d of %d"):format(done, count), done / count)
+  end
+end
+
 -- Keeps the decoders busy and hands what they give to `writer`.
 ---@return {path: string, message: string}[] refused
 local function fill(writer, pictures, o)
@@ -102,17 +109,21 @@ local function fill(writer, pictures, o)
         refused[#refused + 1] = { path = picture.path, message = result.error }
       end
       done = done + 1
-      if o.progress then o.progress(done, #pictures) end
+      tell(o, done, #pictures)
     end
     if system.interrupted() then break end
   end
   decoder:close()
+  for _, picture in ipairs(o.report and refused or {}) do
+    o.report:note(picture.path .. ": " .. picture.message)
+  end
   return refused
 end
 
 ---The pictures' pixels without a file: for a few hundred.
 ---@param pictures {path: string, sha256: string}[]
----@param o {width: integer, height: integer, progress?: function} progress as in open
+---@param o {width: integer, height: integer, progress?: function, report?: daub.progress.Reporter}
+--- as in open
 ---@return daub.Tensor|nil u8 {N, height, width, 3}; nil, message, code when none could be decoded
 ---@return {path: string, message: string}[]|string refused pictures that could not be decoded
 ---@return string? code
@@ -129,8 +140,9 @@ end
 
 ---Opens the packed dataset of these pictures, making it first when there is none yet.
 ---@param pictures {path: string, sha256: string}[]
----@param o {width: integer, height: integer, cache: string, progress?: function}
---- progress(done, count) is called after each picture
+---@param o {width: integer, height: integer, cache: string, progress?: function,
+--- report?: daub.progress.Reporter} progress(done, count) is called after each picture; a report is
+--- told the same, and of those that are refused
 ---@return daub.core.Dataset|nil dataset nil, message, code when it cannot be made
 ---@return {path: string, message: string}[]|string refused pictures that could not be decoded
 ---@return string? code

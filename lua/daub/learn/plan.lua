@@ -7,11 +7,14 @@ local cover = require "daub.learn.networks.cover"
 local dcgan = require "daub.learn.networks.dcgan"
 local run = require "daub.learn.run"
 local settings = require "daub.learn.settings"
+local system = require "daub.core.system"
 local themes = require "daub.looks.themes"
 
 local M = {}
 
-M.defaults = { size = { width = 192, height = 64 }, recipe = "dcgan", seed = 1 }
+M.defaults = { size = { width = 192, height = 64 }, seed = 1 }
+
+local SMALL = 2 ^ 13 -- pixels, up to which the tiny networks are enough
 
 local networks = { dcgan = dcgan }
 for name, network in pairs(cover.recipes) do networks[name] = network end
@@ -21,6 +24,11 @@ for name, network in pairs(cover.recipes) do networks[name] = network end
 function M.network(recipe)
   return networks[recipe] or error(("unknown recipe '%s'"):format(tostring(recipe)), 2)
 end
+
+---The networks for a size, where none are named.
+---@param size {width: integer, height: integer}
+---@return string recipe
+function M.recipe(size) return size.width * size.height <= SMALL and "tiny" or "lite" end
 
 ---What a network's functions are given: its settings, and the size of the pictures.
 ---@param options table of a run
@@ -69,7 +77,8 @@ end
 ---@param o table collection, recipe, size {width, height}, seed as given or nil; set: list of pairs
 ---@return table|nil options, string? message, string? code "usage"
 function M.options(o)
-  local recipe, size = o.recipe or M.defaults.recipe, o.size or M.defaults.size
+  local size = o.size or M.defaults.size
+  local recipe = o.recipe or M.recipe(size)
   local network = M.network(recipe)
   local chosen, message = settings.read(o.set, network)
   if not chosen then return nil, message, "usage" end
@@ -104,22 +113,37 @@ local function differing(o, options)
   end
 end
 
----The run `o.out`: made with o's options, or with o.resume the one that is there (made if it is
----not).
----@param o table out, collection; resume, size, recipe, seed as given or nil; set: list of pairs
+-- A run that went over to other pictures goes on with those.
+local function strange(o, options)
+  local real = system.realpath
+  if options.history and not o.switch and real(o.collection) ~= real(options.collection) then
+    return ("%s: the run learns from %s since it was switched (--switch %s goes over to that)")
+      :format(o.collection, options.collection, o.collection)
+  end
+end
+
+-- An old run, to go on with: on other pictures with o.switch.
+local function old(o)
+  local r, message, code = run.resume(o.out)
+  if not r then return nil, message, code end
+  settings.complete(r.options.settings)
+  message = differing(o, r.options)
+  message = message and message .. " (a run keeps its options; give another --out for a new one)"
+    or strange(o, r.options)
+  if not message and o.switch then message = select(2, r:switch(o.switch)) end
+  if not message then return r end
+  r:close()
+  return nil, message
+end
+
+---The run `o.out`: made with o's options; with o.resume the one that is there (made if it is
+---not); with o.switch the one that is there, on other pictures.
+---@param o table out, collection; resume, switch (a collection), size, recipe, seed as given or
+--- nil; set: list of pairs
 ---@return daub.learn.Run|nil run, string? message, string? code "usage" for options that are wrong
 function M.run(o)
-  if o.resume and run.exists(o.out) then
-    local r, message = run.resume(o.out)
-    if not r then return nil, message end
-    settings.complete(r.options.settings)
-    message = differing(o, r.options)
-    if message then
-      r:close()
-      return nil, message .. " (a run keeps its options; give another --out for a new one)"
-    end
-    return r
-  end
+  if (o.resume or o.switch) and run.exists(o.out) then return old(o) end
+  if o.switch then return nil, o.out .. ": no run here to go on with (train one first)" end
   local options, message, code = M.options(o)
   if not options then return nil, message, code end
   return run.create(o.out, options)

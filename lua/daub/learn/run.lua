@@ -284,14 +284,15 @@ function Run:save(step, state, best, further)
   return path
 end
 
----Says in run.json that from now on the run learns from another collection, and from when.
+---Says in run.json that from now on the run learns from another collection, and since when. The
+---same again changes nothing.
 ---@param collection string
----@param step integer the last one done with the old collection
 ---@return boolean|nil ok, string? message, string? code
-function Run:switch(collection, step)
+function Run:switch(collection)
   local options = self.options
+  if system.realpath(collection) == system.realpath(options.collection) then return true end
   options.history = options.history or {}
-  table.insert(options.history, { collection = options.collection, until_step = step })
+  table.insert(options.history, { collection = options.collection, steps = self:latest() or 0 })
   options.collection = collection
   return self:describe()
 end

@@ -12,6 +12,7 @@ local common = {
   lr = { 2e-4, min = 0, max = 1 },
   lr_critic = { 0, min = 0, max = 1 }, -- 0: as lr
   decay = { 0, min = 0, max = 1 },     -- share of the run, at its end, in which both rates fall
+  passes = { 0, min = 0, max = 1e6 },   -- over the pictures; without --steps the end; 0: no end
   measure = { 0.02, min = 0, max = 1 }, -- share of the run between two measurements; 0: none
   beta1 = { 0.5, min = 0, max = 0.9999 },
   beta2 = { 0.999, min = 0, max = 0.99999 },

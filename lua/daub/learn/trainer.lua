@@ -36,6 +36,7 @@ local SETTLED = 512       -- latents that measured and last paintings' statistic
 local SKETCHED = 128      -- and those of what is saved in between
 local SETBACKS = 5        -- times a run goes back at most
 local FEWEST_STEPS = 20   -- between two measurements
+local SLOWER = 1.25       -- times the plan's seconds, from which that is said
 local SHARE_OF_TIME = 0.05 -- that measuring takes of a run that is timed, at most
 
 -- Random numbers of a run: one stream per purpose, a place in it per step.
@@ -79,19 +80,15 @@ end
 ---@field dataset daub.core.Dataset
 ---@field dataset_path? string its file, for the log
 ---@field held_out? daub.core.Dataset pictures that are not learnt from: measured by, if any
----@field measure number share of the run between two measurements; 0: none is made
 ---@field average daub.learn.Average
----@field optimisers daub.Optimiser[] their learning rates fall at the end of the run
----@field decay number share of the run in which they do, by half a cosine to 0; 0: never
+---@field optimisers daub.Optimiser[] whose learning rates are the run's
 ---@field state table<string, table> what a checkpoint holds, each with state() and load_state()
 ---@field seed integer
----@field batch integer
----@field latent integer
----@field condition? string what the networks are told (daub.learn.conditions); needs dataset_path
----@field loader table further options of the dataset's loader
----@field steps? integer train until this step; or until
+---@field settings table of the run (settings.lua): batch, latent, zoom, mirror, condition, decay,
+--- measure and passes
+---@field steps? integer train until this step, whatever settings.passes says; or until
 ---@field minutes? number so much time was spent on steps, earlier sessions included
----@field spent? number seconds of them that went before the session
+---@field plan? daub.learn.Plan what is expected
 ---@field save_every number minutes between checkpoints, 0 saves after every step
 
 -- How often the run was given other pictures.
@@ -127,9 +124,9 @@ end
 -- Real pictures from the step after those that are done.
 local function open_loader(self)
   if self.loader then self.loader:close() end
-  local loader = { batch = self.o.batch, seed = self.o.seed, start = self.done }
-  for key, value in pairs(self.o.loader) do loader[key] = value end
-  self.loader = self.o.dataset:loader(loader)
+  local s = self.o.settings
+  self.loader = self.o.dataset:loader { batch = s.batch, seed = self.o.seed, start = self.done,
+    zoom = s.zoom, mirror = s.mirror == 1 }
 end
 
 local function write_checkpoint(self, state)
@@ -141,9 +138,23 @@ local function write_checkpoint(self, state)
   return path
 end
 
+-- What was expected of the run when it began; nil when nothing was.
+local function planned(run)
+  local plan
+  for _, entry in ipairs(run:entries()) do
+    if entry.event == "plan" then plan = entry end
+  end
+  return plan
+end
+
 local function new_watch(self)
   local o = self.o
-  if not o.held_out or o.measure == 0 then return nil end
+  if o.settings.measure == 0 then return nil end
+  if not o.held_out then
+    o.report:note(("%d pictures are too few to hold some out: the paintings will not be measured")
+      :format(o.dataset:info().count))
+    return nil
+  end
   return Watch.new { average = o.average, learnt = o.dataset, held = o.held_out,
     latents = function(count) return self:latents("watch", 0, count) end }
 end
@@ -151,14 +162,20 @@ end
 -- What the pictures learnt from look like, for a run that is told.
 local function look_at_pictures(self)
   local o = self.o
-  if conditions.width(o.condition) == 0 then return true end
+  if conditions.width(o.settings.condition) == 0 then return true end
   local looks, message, code = catalogue.open(o.dataset, o.dataset_path, function(done, count)
     o.report:progress(("looking at pictures: %d of %d"):format(done, count), done / count)
   end)
   if not looks then return nil, message, code end
-  self.conditions = conditions.new(o.condition, looks)
+  self.conditions = conditions.new(o.settings.condition, looks)
   o.state.conditions = self.conditions
   return true
+end
+
+-- Steps after which settings.passes are done; nil where they are no end.
+local function steps_of_passes(o)
+  local s = o.settings
+  return s.passes > 0 and math.ceil(s.passes * o.dataset:info().count / s.batch) or nil
 end
 
 ---@param o daub.learn.SessionOptions
@@ -175,14 +192,16 @@ function M.start(o)
   if not before and message then return nil, message, code end
   if before then restore(self, before) else write_checkpoint(self, state_of(self)) end
   open_loader(self)
-  self.pace = Pace.new { steps = o.steps, minutes = o.minutes,
-    before = seconds_before(o.run, self.done) + (o.spent or 0) }
+  self.pace = Pace.new { steps = o.steps or steps_of_passes(o), minutes = o.minutes,
+    before = seconds_before(o.run, self.done) + (o.plan and o.plan.spent or 0) }
   self.logged = { time = system.now(), step = self.done, aside = 0 }
   self.saved_at, self.measured_at = self.logged.time, self.pace:seconds()
   o.run:log { event = "start", step = self.done, dataset = o.dataset_path,
     pictures = o.dataset:info().count,
     held_out = o.held_out and o.held_out:info().count or 0, steps = o.steps, minutes = o.minutes,
     save_every = o.save_every, threads = system.info().threads }
+  if o.plan then o.run:log(o.plan) end
+  self.plan = o.plan or planned(o.run)
   system.hold_interrupts(true)
   return self
 end
@@ -199,7 +218,9 @@ function M.fallen(share, decay)
 end
 
 -- Steps between two measurements of a run that ends by steps.
-local function every(o) return math.max(FEWEST_STEPS, math.floor(o.steps * o.measure + 0.5)) end
+local function every(o)
+  return math.max(FEWEST_STEPS, math.floor(o.steps * o.settings.measure + 0.5))
+end
 
 -- Whether the paintings should be measured before the next step. By steps where they end the run,
 -- so that it can be repeated; else by time.
@@ -208,7 +229,7 @@ local function is_due(self, ended)
   if not watch or self.done == 0 or watch.last == self.done then return false end
   if ended then return true end
   if not o.minutes then return self.done % every(o) == 0 end
-  local pause = math.max(o.minutes * 60 * o.measure, watch.cost / SHARE_OF_TIME)
+  local pause = math.max(o.minutes * 60 * o.settings.measure, watch.cost / SHARE_OF_TIME)
   return self.pace:seconds() - self.measured_at >= pause
 end
 
@@ -234,9 +255,8 @@ function Session:continues()
     self.pace:set_aside(self.save, self, SKETCHED)
   end
   self.step, self.share = self.done + 1, self.pace:share(self.done)
-  for i, optimiser in ipairs(o.optimisers) do
-    optimiser.options.lr = self.rates[i] * M.fallen(self.share, o.decay) * 0.5 ^ self.setbacks
-  end
+  local rate = M.fallen(self.share, o.settings.decay) * 0.5 ^ self.setbacks
+  for i, optimiser in ipairs(o.optimisers) do optimiser.options.lr = self.rates[i] * rate end
   return true
 end
 
@@ -247,7 +267,7 @@ function Session:batch()
   local array, which = self.loader:next()
   if not array then error("batch: " .. which, 0) end
   return tensor.wrap(array), self.conditions and self.conditions:of(tensor.wrap(which),
-    dice(o.seed, "noise", self.step, { o.batch }))
+    dice(o.seed, "noise", self.step, { o.settings.batch }))
 end
 
 ---What is painted from: N(0, 1) {count, latent}, and with conditions, beside it, conditions drawn
@@ -259,7 +279,7 @@ end
 ---@return daub.Tensor {count, latent + width}
 function Session:latents(stream, place, count, told)
   local o = self.o
-  local z = normal(o.seed, stream, place, { count, o.latent })
+  local z = normal(o.seed, stream, place, { count, o.settings.latent })
   if not self.conditions then return z end
   told = told or self.conditions:drawn(dice(o.seed, stream, place, { count, 2 }))
   return tensor.cat({ z, told }, 2)
@@ -267,7 +287,9 @@ end
 
 ---The latents of this step, for pictures of these conditions.
 ---@param told? daub.Tensor {batch, width}
-function Session:noise(told) return self:latents("noise", self.step, self.o.batch, told) end
+function Session:noise(told)
+  return self:latents("noise", self.step, self.o.settings.batch, told)
+end
 
 -- ---- reports
 
@@ -276,7 +298,7 @@ function Session:write_log()
   local now, steps = system.now(), self.done - self.logged.step
   if steps <= 0 then return end
   local pace = (now - self.logged.time - (self.pace.aside - self.logged.aside)) / steps
-  local entry = { step = self.done, images = self.done * self.o.batch,
+  local entry = { step = self.done, images = self.done * self.o.settings.batch,
     seconds = self.pace:seconds(), seconds_per_step = pace,
     lr = self.o.optimisers[1].options.lr, peak_rss = system.memory().peak_rss }
   for _, name in ipairs(options.sorted_keys(self.sums)) do entry[name] = self.sums[name] / steps end
@@ -294,7 +316,7 @@ function Session:tell(losses)
   end
   local pace = self.pace:step_seconds()
   if pace then
-    words[#words + 1] = ("%.3g s a step, %.0f pictures/s"):format(pace, o.batch / pace)
+    words[#words + 1] = ("%.3g s a step, %.0f pictures/s"):format(pace, o.settings.batch / pace)
   end
   local left = self.pace:left(self.done, self.watch and o.steps and self.watch.cost / every(o))
   if left then words[#words + 1] = progress.duration(left) .. " left" end
@@ -364,8 +386,8 @@ end
 local function settle(self, latents)
   local o, settled = self.o, self.settled
   if settled and settled.step == self.done and settled.latents >= latents then return end
-  o.average:settle(function(i) return self:latents("settle", i, o.batch) end,
-    math.ceil(latents / o.batch))
+  o.average:settle(function(i) return self:latents("settle", i, o.settings.batch) end,
+    math.ceil(latents / o.settings.batch))
   self.settled = { step = self.done, latents = latents }
 end
 
@@ -376,8 +398,8 @@ function Session:measure()
   if not seen then return end
   self.measured_at = self.pace:seconds()
   if seen.line then
-    local entry = { event = "measured", step = self.done, images = self.done * self.o.batch,
-      score = seen.score, best = seen.best, floors = seen.floors }
+    local entry = { event = "measured", step = self.done, score = seen.score, best = seen.best,
+      images = self.done * self.o.settings.batch, floors = seen.floors }
     for name, value in pairs(seen.metrics) do entry[name] = value end
     announce(self, entry, ("step %d: %s"):format(self.done, seen.line))
   end
@@ -403,11 +425,25 @@ function Session:save(latents)
   o.report:event { event = "saved", step = self.done, checkpoint = path, sample = sample }
 end
 
+-- Logs the pace of the session and, where there is a plan, what that said.
+function Session:compare()
+  local plan, seconds = self.plan, self.pace:step_seconds()
+  if not seconds then return end
+  self.o.run:log { event = "end", step = self.done, seconds = self.pace:seconds(),
+    step_seconds = seconds, planned_steps = plan and plan.steps,
+    planned_step_seconds = plan and plan.step_seconds }
+  if plan and seconds > SLOWER * plan.step_seconds then
+    self.o.report:note(("slower than planned: %.3g s a step, not %.3g (is the machine busy with "
+      .. "other things?)"):format(seconds, plan.step_seconds))
+  end
+end
+
 ---Saves what is not saved yet and lets go of everything. Afterwards `interrupted` tells how it
 ---ended.
 function Session:finish()
   self:write_log()
   if self.done ~= self.saved then self:save(SETTLED) end
+  self:compare()
   self:close()
 end
 

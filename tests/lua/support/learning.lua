@@ -8,7 +8,7 @@ local M = {}
 
 ---Options that make a run of a second.
 M.small = {
-  dcgan = "--size 32x16 --set batch=4 --set ngf=8 --set ndf=8",
+  dcgan = "--recipe dcgan --size 32x16 --set batch=4 --set ngf=8 --set ndf=8",
   lite = "--recipe lite --size 32x16 --set batch=4 --set widths=10",
 }
 
