@@ -138,8 +138,8 @@ describe("measuring paintings", function()
       names[i] = entry.metric
       assert.is_true(entry.floor > 0 or entry.metric:find("^copying") ~= nil, entry.metric)
     end
-    assert.same({ "swd", "swd.32", "swd.16", "kid", "density", "coverage",
-      "coverage.thumbnails", "copying", "copying.distance", "diversity" }, names)
+    assert.same({ "swd", "swd.32", "swd.16", "kid", "kid.fine", "density", "coverage",
+      "coverage.fine", "coverage.thumbnails", "copying", "copying.distance", "diversity" }, names)
   end)
 
   it("finds the held-out covers themselves", function()

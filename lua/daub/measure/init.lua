@@ -9,9 +9,11 @@
 -- swd        sliced Wasserstein distance, mean of the pyramid's levels; swd.64, swd.32 … are the
 --            levels by height (swd.lua)
 -- kid        kernel distance of random-convolution features (kid.lua, features.lua)
+-- kid.fine   the same of features made equally wide in all directions (whitening.lua): it sees
+--            grain and traces of convolutions, where kid sees brightness, contrast and blur
 -- density    of paintings around the held-out covers by the same features, k = 5 (neighbours.lua)
 -- coverage   the share of held-out covers with a painting among their neighbours
--- coverage.thumbnails  the same by 24x8 thumbnails
+-- coverage.fine, coverage.thumbnails  the same by whitened features, by 24x8 thumbnails
 -- copying    below -3 paintings are copies of training covers (neighbours.lua)
 -- copying.distance  C_T as published; blurred paintings fall below -3 as well
 -- diversity  1 less the mean MS-SSIM of paintings (diversity.lua)
@@ -31,6 +33,7 @@ local options = require "daub.options"
 local swd = require "daub.measure.swd"
 local tensor = require "daub.tensor"
 local thumbnails = require "daub.measure.thumbnails"
+local whitening = require "daub.measure.whitening"
 
 local M = {}
 
@@ -101,11 +104,23 @@ local function by_pictures(ref, x)
   return found
 end
 
+-- What is compared in one space of features: metrics get the suffix; `into` leads there from
+-- standardised features.
+local function space(suffix, seen, into)
+  local held = into(seen)
+  return { suffix = suffix, into = into, held = held, within = kid.within(held),
+    radii = neighbours.radii(held, NEIGHBOURS) }
+end
+
 -- What is measured of their features, standardised.
 local function by_features(ref, seen)
-  local held, found = ref.held, { kid = kid.between(seen, ref.held.seen, ref.held_within) }
-  found.density, found.coverage = neighbours.density_and_coverage(held.seen, ref.radii, seen,
-    NEIGHBOURS)
+  local found = {}
+  for _, s in ipairs(ref.spaces) do
+    local x = s.into(seen)
+    found["kid" .. s.suffix] = kid.between(x, s.held, s.within)
+    found["density" .. s.suffix], found["coverage" .. s.suffix] =
+      neighbours.density_and_coverage(s.held, s.radii, x, NEIGHBOURS)
+  end
   return found
 end
 
@@ -117,7 +132,7 @@ local function floors(ref, train, o)
     for _ = 1, subsets do
       local places = choice(count_of(train), ref.count, generator)
       for name, value in pairs(measured(places)) do
-        floor[name] = (floor[name] or 0) + (name == "kid" and value * value or value) / subsets
+        floor[name] = (floor[name] or 0) + (name:find("^kid") and value * value or value) / subsets
       end
     end
   end
@@ -125,7 +140,10 @@ local function floors(ref, train, o)
   mean(OF_FEATURES * o.subsets, function(places)
     return by_features(ref, ref.train:index_select(1, places))
   end)
-  floor.kid = math.max(math.sqrt(floor.kid), 1e-6)
+  for _, s in ipairs(ref.spaces) do
+    local name = "kid" .. s.suffix
+    floor[name] = math.max(math.sqrt(floor[name]), 1e-6)
+  end
   return floor
 end
 
@@ -154,11 +172,11 @@ function M.reference(train, held, o)
     ref.train = standardised(ref, raw)
     local x = some(held, choice(count_of(held), ref.count, tensor.generator(o.seed)))
     ref.held = describe(ref, x)
-    ref.held.seen = standardised(ref, features.of(x))
-    ref.radii = neighbours.radii(ref.held.seen, NEIGHBOURS)
     ref.small_radii = neighbours.radii(ref.held.small, NEIGHBOURS)
-    ref.held_within = kid.within(ref.held.seen)
-    ref.held_nearest = neighbours.nearest(ref.held.seen, ref.train, NEIGHBOURS)
+    local seen = standardised(ref, features.of(x))
+    ref.held_nearest = neighbours.nearest(seen, ref.train, NEIGHBOURS)
+    ref.spaces = { space("", seen, function(y) return y end),
+      space(".fine", seen, whitening.new(ref.train)) }
     ref.floors = floors(ref, train, o)
     return ref
   end)
@@ -167,8 +185,8 @@ end
 local function order_of(ref)
   local names = { "swd" }
   for i, height in ipairs(ref.held.patches.heights) do names[i + 1] = "swd." .. height end
-  for _, name in ipairs { "kid", "density", "coverage", "coverage.thumbnails", "copying",
-    "copying.distance", "diversity" } do
+  for _, name in ipairs { "kid", "kid.fine", "density", "coverage", "coverage.fine",
+    "coverage.thumbnails", "copying", "copying.distance", "diversity" } do
     names[#names + 1] = name
   end
   return names
@@ -204,21 +222,23 @@ function M.paintings(ref, painted)
   end)
 end
 
--- How many times the floor, kept within what ranks.
-local function ratio(value, floor) return math.min(math.max(value / floor, 0.5), 1000) end
-
 ---One number to rank checkpoints by: the geometric mean of how many times the floor swd and the
----root of kid are (kid is a square), and how many times smaller coverage is. 1 is the floor,
----smaller is better; no part counts for less than half, so that chance buys little.
+---roots of kid and kid.fine are (kid is a square), and how many times smaller coverage and
+---coverage.fine are. 1 is the floor, smaller is better; no part counts for less than half, so that
+---chance buys little.
 ---@param found daub.measure.Entry[]
 ---@return number
 function M.score(found)
-  local by = {}
+  local by, product = {}, 1
   for _, entry in ipairs(found) do by[entry.metric] = entry end
-  local kid_ratio = math.sqrt(math.max(by.kid.value, 0) / by.kid.floor)
-  local coverage = math.max(by.coverage.value, 0.001)
-  return (ratio(by.swd.value, by.swd.floor) * ratio(kid_ratio, 1)
-    * ratio(by.coverage.floor, coverage)) ^ (1 / 3)
+  local function count(ratio) product = product * math.min(math.max(ratio, 0.5), 1000) end
+  count(by.swd.value / by.swd.floor)
+  for _, suffix in ipairs { "", ".fine" } do
+    local distance, coverage = by["kid" .. suffix], by["coverage" .. suffix]
+    count(math.sqrt(math.max(distance.value, 0) / distance.floor))
+    count(coverage.floor / math.max(coverage.value, 0.001))
+  end
+  return product ^ (1 / 5)
 end
 
 return M

@@ -7,7 +7,8 @@ local progress = require "daub.progress"
 local M = {}
 
 -- Whether more is better; swd and its levels are not named.
-local MORE = { coverage = true, ["coverage.thumbnails"] = true, density = true, diversity = true }
+local MORE = { coverage = true, ["coverage.fine"] = true, ["coverage.thumbnails"] = true,
+  density = true, diversity = true }
 
 local function shown(x)
   return math.abs(x) >= 100 and ("%.0f"):format(x) or ("%.3g"):format(x)
@@ -38,7 +39,7 @@ end
 ---@return string
 function M.meaning(entry)
   if RACELESS[entry.metric] then return of_copying(entry) end
-  if entry.metric == "kid" and entry.value <= entry.floor then return "as real covers" end
+  if entry.metric:find("^kid") and entry.value <= entry.floor then return "as real covers" end
   local reached = share(entry)
   if entry.metric == "density" and reached > 1.25 then return "crowded where covers are common" end
   if reached >= 0.95 then return "as real covers" end
