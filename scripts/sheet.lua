@@ -24,6 +24,8 @@ local o = cli.parse(arg, {
       help = "size of each picture" },
     { "order", type = "choice", choices = { "colour", "random", "newest" }, default = "colour",
       help = "a random choice laid out by colour, a random one as it comes, or the newest" },
+    { "by", type = "choice", choices = { "theme" },
+      help = "one theme below the other: landscapes, text, abstract designs, objects" },
     { "seed", type = "integer", value = "N", min = 0, default = 1, help = "of the random choice" },
   },
 })
@@ -39,7 +41,7 @@ end
 local covers, message = collection.open(o.collection)
 if not covers then cli.fail(message) end
 local pixels, info, code = sheet.make(covers, { count = o.count, columns = o.columns, cell = o.cell,
-  order = o.order, seed = o.seed, on_progress = function(done, total)
+  order = o.order, by = o.by, seed = o.seed, on_progress = function(done, total)
     report:progress(("%d of %d pictures"):format(done, total), done / total)
   end })
 covers:close()
@@ -53,8 +55,8 @@ if not saved then cli.fail(why) end
 saved, why = image.save(o.out, pixels)
 if not saved then cli.fail(why) end
 saved, why = system.write_file(stem .. ".json", json.pretty({ collection = o.collection,
-  order = o.order, seed = o.seed, cell = o.cell, columns = info.columns, rows = info.rows,
-  pictures = info.pictures }))
+  order = o.order, by = o.by, seed = o.seed, cell = o.cell, columns = info.columns,
+  rows = info.rows, pictures = info.pictures, themes = info.themes }))
 if not saved then cli.fail(why) end
 report:event({ event = "done", out = o.out, pictures = #info.pictures, columns = info.columns,
   rows = info.rows })

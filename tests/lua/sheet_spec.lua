@@ -1,5 +1,6 @@
 local array = require "daub.core.array"
 local collection = require "daub.collect.collection"
+local demo = require "daub.demo"
 local image = require "daub.core.image"
 local sheet = require "daub.show.sheet"
 local support = require "support.collecting"
@@ -80,6 +81,27 @@ describe("a contact sheet", function()
       for column = 1, 2 do assert.is_true(mean(row, column)[1] <= mean(row - 1, column)[1] + 1) end
     end
     assert.is_true(mean(3, 1)[1] > 2 * mean(3, 1)[2])
+    covers:close()
+  end)
+
+  it("puts one theme below the other", function()
+    local folder = support.folder()
+    demo.write(folder, { count = 14, width = 300, height = 100 })
+    support.collect(folder .. "/c", "folder:" .. folder)
+    local covers = assert(collection.open(folder .. "/c"))
+    local pixels, info = assert(sheet.make(covers, { by = "theme", columns = 4, gap = 0,
+      cell = { width = 96, height = 32 } }))
+    assert.equal(14, #info.pictures)
+    local place, before, counts = { landscape = 1, text = 2, abstract = 3, objects = 4 }, 0, {}
+    for _, theme in ipairs(info.themes) do
+      assert.is_true(place[theme] >= before)
+      before, counts[theme] = place[theme], (counts[theme] or 0) + 1
+    end
+    assert.is_true(counts.landscape >= 4 and counts.text >= 3)
+    local rows = 0
+    for _, count in pairs(counts) do rows = rows + math.ceil(count / 4) end
+    assert.same({ rows * 32, 4 * 96, 3 }, pixels.shape)
+    assert.equal(rows, info.rows)
     covers:close()
   end)
 

@@ -12,7 +12,9 @@ local tensor = require "daub.tensor"
 
 local M = {}
 
-local WIDTH, HEIGHT = 96, 32
+M.width, M.height = 96, 32 -- of the copy; one made from the original is the best
+
+local WIDTH, HEIGHT = M.width, M.height
 local AT_ONCE = 256 -- pictures
 local LIMIT = 2.5
 

@@ -9,6 +9,9 @@ local array = require "daub.core.array"
 local core = require "daub.core.image"
 local image = require "daub.image"
 local system = require "daub.core.system"
+local tensor = require "daub.tensor"
+local themes = require "daub.looks.themes"
+local traits = require "daub.looks.traits"
 
 local M = {}
 
@@ -51,7 +54,8 @@ local function cells_of(chosen, o)
       finished = finished + 1
       if result.pixels then
         local cell = image.cover(result.pixels, o.cell.width, o.cell.height).array
-        cells[#cells + 1] = { rank = result.id, pixels = cell, sha256 = chosen[result.id].sha256 }
+        cells[#cells + 1] = { rank = result.id, pixels = cell, sha256 = chosen[result.id].sha256,
+          small = o.by and image.cover(result.pixels, traits.width, traits.height) }
       end
     end
     if o.on_progress then o.on_progress(finished, #chosen) end
@@ -103,6 +107,24 @@ local function by_colour(cells, columns)
   return placed
 end
 
+-- One theme below the other, each from a new row on; the rest of its last row is left blank.
+local function by_theme(cells, columns, blank)
+  local pixels = {}
+  for i, cell in ipairs(cells) do pixels[i] = image.to_float(cell.small) end
+  local ruled = themes.by_rules(traits.of(tensor.stack(pixels))):totable()
+  local placed = {}
+  for theme, name in ipairs(themes.names) do
+    for i, cell in ipairs(cells) do
+      if ruled[i] == theme then
+        cell.theme = name
+        placed[#placed + 1] = cell
+      end
+    end
+    while #placed % columns ~= 0 do placed[#placed + 1] = { pixels = blank } end
+  end
+  return placed
+end
+
 -- Columns that make the sheet about 4:3.
 local function columns_for(n, o)
   local across, down = o.cell.width + o.gap, o.cell.height + o.gap
@@ -114,6 +136,7 @@ end
 ---@field columns integer?  default: what makes the sheet about 4:3
 ---@field cell {width: integer, height: integer}?  240x80
 ---@field order "colour"|"random"|"newest"|nil  colour: a random choice, laid out by hue and light
+---@field by "theme"|nil      one theme below the other (daub.looks.themes)
 ---@field seed integer?     of the choice (1)
 ---@field gap integer?      pixels between cells (6)
 ---@field background integer[]?  RGB
@@ -123,7 +146,8 @@ end
 ---@param collection daub.Collection
 ---@param o daub.SheetOptions?
 ---@return daub.Tensor|nil pixels u8 {height, width, 3}
----@return {columns: integer, rows: integer, pictures: string[]}|string info_or_message  by row
+---@return {columns: integer, rows: integer, pictures: string[], themes: string[]|nil}|string
+--- info_or_message pictures by row; by theme also what each is called
 ---@return string? code
 function M.make(collection, o)
   local defaults = { count = 240, cell = { width = 240, height = 80 }, order = "colour", seed = 1,
@@ -141,14 +165,22 @@ function M.make(collection, o)
   if not cells then return nil, message, code end
   if #cells == 0 then return nil, collection.path .. ": no picture could be decoded", "decode" end
   local columns = math.min(o.columns or columns_for(#cells, o), #cells)
-  if #cells >= 3 * columns then
+  local named
+  if o.by == "theme" then
+    local blank = array.new({ o.cell.height, o.cell.width, 3 }, "u8")
+    array.copy_(blank, array.from(o.background, { 3 }, "u8"))
+    cells, named = by_theme(cells, columns, blank), {}
+  elseif #cells >= 3 * columns then
     for i = #cells, #cells - #cells % columns + 1, -1 do cells[i] = nil end
     if o.order == "colour" then cells = by_colour(cells, columns) end
   end
   local pixels, pictures = {}, {}
-  for i, cell in ipairs(cells) do pixels[i], pictures[i] = cell.pixels, cell.sha256 end
+  for i, cell in ipairs(cells) do
+    pixels[i], pictures[#pictures + 1] = cell.pixels, cell.sha256
+    if named then named[#named + 1] = cell.theme end
+  end
   return image.grid(pixels, { columns = columns, gap = o.gap, background = o.background }),
-    { columns = columns, rows = math.ceil(#cells / columns), pictures = pictures }
+    { columns = columns, rows = math.ceil(#cells / columns), pictures = pictures, themes = named }
 end
 
 return M
