@@ -186,8 +186,9 @@ describe("training by filtering", function()
     local function train(out, steps, exact)
       local code, _, message = fixture.daub { "-e", ([[
         require("daub").exact(%s)
-        require("daub.recipes").run("train", { %q, "--out", %q, "--resume", "--quiet", "--size",
-          "96x32", "--set", "batch=4", "--set", "ngf=16", "--set", "ndf=16", "--steps", "%d" })
+        require("daub.recipes").run("train", { %q, "--out", %q, "--resume", "--quiet", "--recipe",
+          "dcgan", "--size", "96x32", "--set", "batch=4", "--set", "ngf=16", "--set", "ndf=16",
+          "--steps", "%d" })
       ]]):format(exact, covers, folder .. "/" .. out, steps) }
       assert.equal(0, code, message)
       return system.sha256_file(("%s/%s/checkpoints/step-%06d.safetensors"):format(folder, out,
