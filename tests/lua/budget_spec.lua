@@ -81,6 +81,8 @@ describe("a budget", function()
     options = choose({ minutes = 1, recipe = "base" }, 3544, 0.006)
     assert.are.same({ "base", 192 }, { options.recipe, options.size.width })
     assert.are.equal("dcgan", choose({ minutes = 60, recipe = "dcgan" }, 3544, 0.006).recipe)
+    options = choose({ minutes = 60, set = { { key = "flavour", value = "steady" } } }, 3544, 0.006)
+    assert.are.equal(1, options.settings.decay) -- steady's own
   end)
 
   it("chooses nothing where steps are given, and passes on what is wrong", function()

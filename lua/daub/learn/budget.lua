@@ -11,6 +11,7 @@ local daub = require "daub"
 local options = require "daub.options"
 local plan = require "daub.learn.plan"
 local progress = require "daub.progress"
+local read = require "daub.learn.settings"
 local run = require "daub.learn.run"
 local system = require "daub.core.system"
 
@@ -74,8 +75,9 @@ local function completed(o, entry, settings)
   whole.recipe, whole.size = entry.recipe, { width = entry.width, height = entry.height }
   whole.set = {}
   for i, pair in ipairs(o.set) do whole.set[i], named[pair.key] = pair, true end
+  local own = read.flavoured(o.set, plan.network(entry.recipe))
   for _, key in ipairs(options.sorted_keys(settings)) do
-    if not named[key] then
+    if not named[key] and own[key] == nil then
       whole.set[#whole.set + 1] = { key = key, value = tostring(settings[key]) }
     end
   end

@@ -73,8 +73,11 @@ function M.describe(network)
   return list
 end
 
--- What a flavour says where --set says nothing.
-local function flavoured(pairs_given, network)
+---What the flavour that --set names says where --set says nothing.
+---@param pairs_given {key: string, value: string}[]
+---@param network table
+---@return table<string, any>
+function M.flavoured(pairs_given, network)
   local chosen = "swift"
   for _, pair in ipairs(pairs_given) do
     if pair.key == "flavour" then chosen = pair.value end
@@ -96,7 +99,7 @@ end
 ---@return table|nil settings, string? message
 function M.read(pairs_given, network)
   local known, settings, names = declared(network), {}, {}
-  local own = flavoured(pairs_given, network)
+  local own = M.flavoured(pairs_given, network)
   for key, entry in pairs(known) do
     settings[key] = own[key] or entry[1]
     names[#names + 1] = key
