@@ -92,7 +92,7 @@ end
 
 -- 4. The distances.
 report:progress("measuring")
-local ref = measure.reference(train, covers, { count = count, patches = 128, directions = 512 })
+local ref = measure.reference(train, covers, { count = count, patches = 128, directions = 256 })
 local found, names = {}, {}
 for i, p in ipairs(painters) do
   found[i], names[i] = measure.paintings(ref, p.painted), p.label

@@ -58,6 +58,16 @@ def copying(painted, fresh, train, k):
     return z_of(p[:, 0] / p[:, k - 1], f[:, 0] / f[:, k - 1]), z_of(p[:, 0], f[:, 0])
 
 
+def whitened_products(train, x):
+    """x C' x^T with C' the inverse of the covariance and its ridge, trace d over train."""
+    n, d = train.shape
+    centred = train - train.mean(0)
+    c = centred.T @ centred / n
+    inverse = np.linalg.inv(c + (0.05 + 0.2 * d / n) * np.trace(c) / d * np.eye(d))
+    x = x - train.mean(0)
+    return x @ inverse @ x.T * d / np.trace(inverse @ c)
+
+
 def swd(a, b, directions):
     """tkarras/progressive_growing_of_gans metrics/sliced_wasserstein.py, patches {n, 49, 3}."""
     def projected(x):
@@ -93,6 +103,11 @@ found["prdc"] = np.array([density_and_coverage(held, painted, 5),
                           density_and_coverage(held, train, 3)])
 found["copying"] = np.array([copying(painted, held, train, 5),
                              copying(copies.astype(np.float64), held, train, 5)])
+
+narrow = train * np.geomspace(3, 1e-3, 12)  # from wide directions to some below the ridge
+narrow[:, 1] += narrow[:, 0]
+found["narrow"] = narrow.astype(np.float32)
+found["whitened"] = whitened_products(narrow, narrow[:20] * 2)
 
 a = random.standard_normal((40, 49, 3)).astype(np.float32)
 b = (random.standard_normal((40, 49, 3)) ** 3 + [0, 2, -1]).astype(np.float32)

@@ -12,6 +12,7 @@ local safetensors = require "daub.safetensors"
 local swd = require "daub.measure.swd"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
+local whitening = require "daub.measure.whitening"
 
 local function numbered(count)
   local list = {}
@@ -93,6 +94,20 @@ describe("distances", function()
     assert.near(0, neighbours.rank_test(tensor.ones { 4 }, tensor.ones { 7 }), 1e-9)
   end)
 
+  it("whitened features have numpy's products", function()
+    local white = whitening.new(golden.narrow)
+    local x = white(golden.narrow:narrow(1, 1, 20) * 2)
+    local products = x:matmul(x:t()):to("f64")
+    assert.near(0, (products - golden.whitened):abs():max():item(),
+      1e-5 * golden.whitened:abs():max():item())
+    assert.near(1, white(golden.narrow):square():mean():item(), 1e-5)
+  end)
+
+  it("features of one kind only can be whitened", function()
+    local x = whitening.new(tensor.ones { 9, 12 })(tensor.ones { 3, 12 })
+    assert.near(0, x:abs():max():item(), 1e-9)
+  end)
+
   it("swd of given patches is numpy's", function()
     local a = swd.project(golden["patches.a"], golden.directions)
     local b = swd.project(golden["patches.b"], golden.directions)
@@ -160,6 +175,15 @@ describe("measuring paintings", function()
       { generator = tensor.generator(1) }) * 2 - 1)
     assert.is_true(found.coverage < 0.1 and score > 5)
     assert.is_true(found.copying > 3)
+  end)
+
+  it("finds a faint grid that leaves colours and layout as they are", function()
+    local others = image.to_float(designs(301, 45))
+    local grid = tensor.arange(96, { dtype = "f32" }):remainder(2):reshape { 1, 1, 96, 1 } * 0.08
+    local found, plain = measured(others + grid - 0.04), measured(others)
+    assert.is_true(found["kid.fine"] > 3 * plain["kid.fine"])
+    assert.is_true(found["coverage.fine"] < 0.8 * plain["coverage.fine"])
+    assert.is_true(found.coverage > 0.9 * plain.coverage)
   end)
 
   it("finds copies of training covers", function()

@@ -17,7 +17,8 @@ local tensor = require "daub.tensor"
 
 local M = {}
 
-local PATCH = 7 -- pixels a side
+local PATCH = 7    -- pixels a side
+local AT_ONCE = 32 -- directions: sorting needs five times their memory
 
 -- `count` random patches of each picture, {N * count, PATCH * PATCH, C}.
 local function patches(x, count, generator)
@@ -40,7 +41,12 @@ end
 function M.project(x, directions)
   local spread = x:std({ 1, 2 }, true, { correction = 0 }):clamp(1e-8)
   local vectors = ((x - x:mean({ 1, 2 }, true)) / spread):reshape { x.shape[1], -1 }
-  return (directions:matmul(vectors:t()):sort(2))
+  local list = {}
+  for first = 1, directions.shape[1], AT_ONCE do
+    local some = directions:narrow(1, first, math.min(AT_ONCE, directions.shape[1] - first + 1))
+    list[#list + 1] = some:matmul(vectors:t()):sort(2)
+  end
+  return tensor.cat(list, 1)
 end
 
 local function projections(x, o, generator)

@@ -172,9 +172,10 @@ end
 --- Values in order along dim (default the last), and where they stood (1-based).
 function methods.sort(x, dim, descending)
   dim = dimension("sort", x, dim or -1)
-  local _, index = A.sort(x.array, dim, descending or false)
+  local values, index = A.sort(x.array, dim, descending or false)
   index = wrap(index)
-  return x:gather(dim, index), index
+  if autograd.enabled() and x.requires_grad then return x:gather(dim, index), index end
+  return wrap(values), index
 end
 
 --- The k largest values along dim (default the last) in order, and where they stood.
