@@ -82,7 +82,8 @@ end
 local function losses(r)
   local lines, before, sums = {}, o.steps - o.last, { critic = 0, generator = 0 }
   for _, entry in ipairs(r:entries()) do
-    while (entry.event == "start" or entry.event == "setback") and #lines > 0 and lines[#lines].step > entry.step do
+    local back = entry.event == "start" or entry.event == "setback"
+    while back and #lines > 0 and lines[#lines].step > entry.step do
       lines[#lines] = nil
     end
     if entry.critic and entry.step > o.steps - o.last then lines[#lines + 1] = entry end

@@ -45,6 +45,8 @@ M.minutes = 60 -- unless given
 local TRIAL = { share = 0.01, seconds = 3, steps = 20 } -- of one network, at most
 local UNTIMED = 2     -- steps, which pay for what is made once
 local OVERHEAD = 0.07 -- of the time goes to measuring and saving
+local MEASURING = { all = 64e6, learnt = 60e3, painted = 5 } -- bytes, a picture learnt from, and
+                                                             -- times those of 512 paintings
 
 -- Networks that fit what was given, the finest first.
 local function candidates(o)
@@ -142,11 +144,18 @@ end
 ---@field learnt integer different ones
 ---@field passes number over them
 ---@field minutes number until it ends
----@field memory number bytes, about
+---@field memory number bytes, about: what the trial needed, and measuring
 ---@field lr number
 ---@field decay number
 ---@field augment string
 ---@field spent number seconds that choosing took
+
+-- Bytes that a run needs, about, after its trial.
+local function memory(chosen, count)
+  local size = chosen.size
+  return system.memory().peak_rss + (chosen.settings.measure > 0 and MEASURING.all
+    + MEASURING.learnt * count + MEASURING.painted * 512 * 12 * size.width * size.height or 0)
+end
 
 local function describe(trial, minutes, count, begun)
   local s, spent = trial.options.settings, system.now() - begun
@@ -159,7 +168,7 @@ local function describe(trial, minutes, count, begun)
   return { event = "plan", recipe = trial.options.recipe, size = trial.options.size,
     batch = s.batch, step_seconds = trial.step_seconds, steps = steps,
     pictures = steps * s.batch, learnt = count, passes = steps * s.batch / count,
-    minutes = minutes, memory = system.memory().peak_rss, lr = s.lr, decay = s.decay,
+    minutes = minutes, memory = memory(trial.options, count), lr = s.lr, decay = s.decay,
     augment = s.augment, spent = spent }
 end
 
@@ -205,7 +214,7 @@ function M.lines(p)
     ("      %s: about %s steps, %s pictures shown, %.3g passes over %s; done at %s"):format(
       progress.duration(p.minutes * 60), thousands(p.steps), thousands(p.pictures), p.passes,
       thousands(p.learnt), os.date("%H:%M", os.time() + p.minutes * 60 - p.spent)),
-    ("      learning rate %g%s; augmentation: %s; at least %s of memory"):format(p.lr, falling,
+    ("      learning rate %g%s; augmentation: %s; about %s of memory"):format(p.lr, falling,
       p.augment, progress.bytes(p.memory)),
   }
 end

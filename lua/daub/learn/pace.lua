@@ -40,12 +40,13 @@ function Pace:ended(done, reserve)
 end
 
 ---Calls f, whose time is not that of steps.
----@return any # what f returns
+---@return number seconds that f took
 function Pace:set_aside(f, ...)
   local begun = system.now()
-  local result = f(...)
-  self.aside = self.aside + system.now() - begun
-  return result
+  f(...)
+  local seconds = system.now() - begun
+  self.aside = self.aside + seconds
+  return seconds
 end
 
 ---To be called after every step. The pace is counted from the end of the first one, which pays for

@@ -37,6 +37,7 @@ local SKETCHED = 128      -- and those of what is saved in between
 local SETBACKS = 5        -- times a run goes back at most
 local FEWEST_STEPS = 20   -- between two measurements
 local SLOWER = 1.25       -- times the plan's seconds, from which that is said
+local COST = 2            -- seconds of measuring, until it is known
 local SHARE_OF_TIME = 0.05 -- that measuring takes of a run that is timed, at most
 
 -- Random numbers of a run: one stream per purpose, a place in it per step.
@@ -182,7 +183,7 @@ end
 ---@return daub.learn.Session|nil session, string? message, string? code
 function M.start(o)
   local self = setmetatable({ o = o, step = 1, share = 0, done = 0, setbacks = 0,
-    interrupted = false, rates = {}, sums = {} }, Session)
+    interrupted = false, rates = {}, sums = {}, cost = COST }, Session)
   for i, optimiser in ipairs(o.optimisers) do self.rates[i] = optimiser.options.lr end
   local ok, message, code = look_at_pictures(self)
   if not ok then return nil, message, code end
@@ -229,13 +230,13 @@ local function is_due(self, ended)
   if not watch or self.done == 0 or watch.last == self.done then return false end
   if ended then return true end
   if not o.minutes then return self.done % every(o) == 0 end
-  local pause = math.max(o.minutes * 60 * o.settings.measure, watch.cost / SHARE_OF_TIME)
+  local pause = math.max(o.minutes * 60 * o.settings.measure, self.cost / SHARE_OF_TIME)
   return self.pace:seconds() - self.measured_at >= pause
 end
 
 -- Whether no further step is to be done; a last measurement has its time.
 local function is_over(self)
-  return self.pace:ended(self.done, self.watch and self.watch.last ~= self.done and self.watch.cost)
+  return self.pace:ended(self.done, self.watch and self.watch.last ~= self.done and self.cost)
 end
 
 ---Whether there is another step to do; then `step` is its number. Measures and saves when it is
@@ -245,7 +246,8 @@ function Session:continues()
   local o, done, over = self.o, self.done, is_over(self)
   if not system.interrupted() and is_due(self, over) then
     self:write_log()
-    self.pace:set_aside(self.measure, self)
+    self.pace:set_aside(self.watch.prepare, self.watch)
+    self.cost = self.pace:set_aside(self.measure, self)
     if self.done < done then over = is_over(self) end -- it went back
   end
   self.interrupted = system.interrupted()
@@ -318,7 +320,7 @@ function Session:tell(losses)
   if pace then
     words[#words + 1] = ("%.3g s a step, %.0f pictures/s"):format(pace, o.settings.batch / pace)
   end
-  local left = self.pace:left(self.done, self.watch and o.steps and self.watch.cost / every(o))
+  local left = self.pace:left(self.done, self.watch and o.steps and self.cost / every(o))
   if left then words[#words + 1] = progress.duration(left) .. " left" end
   o.report:progress(table.concat(words, ", "), self.pace:share(self.done))
 end

@@ -35,7 +35,6 @@ local SHOWN = { swd = true, kid = true, coverage = true, diversity = true, copyi
 ---@field good integer step of the last measurement without a sign of trouble; where the run (or
 --- its training on other pictures) began before there is one
 ---@field best {step: integer, score: number}[] the best first
----@field cost number seconds of the last measurement
 local Watch = {}
 Watch.__index = Watch
 
@@ -48,7 +47,7 @@ Watch.__index = Watch
 ---@param o daub.learn.WatchOptions
 ---@return daub.learn.Watch
 function Watch.new(o)
-  return setmetatable({ o = o, cost = 0 }, Watch):begin(0)
+  return setmetatable({ o = o }, Watch):begin(0)
 end
 
 ---Forgets what was measured; from `step` on other pictures count.
@@ -145,6 +144,14 @@ local function line(seen, found)
     seen.best and ", the best so far" or "")
 end
 
+---Makes what paintings are measured against, once: `look` would do it too.
+function Watch:prepare()
+  if self.reference then return end
+  local o = self.o
+  self.reference = measure.reference(o.learnt, o.held, { count = AT_MOST })
+  self.spread = spread(pictures(o.held, AT_MOST))
+end
+
 ---@class daub.learn.Seen
 ---@field metrics table<string, number>
 ---@field floors table<string, number>
@@ -159,12 +166,7 @@ end
 ---@param share number of the run that is done
 ---@return daub.learn.Seen|nil seen nil after Ctrl-C: nothing was measured
 function Watch:look(step, share)
-  local o, begun = self.o, system.now()
-  if not self.reference then
-    self.reference = measure.reference(o.learnt, o.held, { count = AT_MOST })
-    self.spread = spread(pictures(o.held, AT_MOST))
-    begun = system.now()
-  end
+  self:prepare()
   local painted = paint(self, self.reference.count)
   if not painted then return nil end
   self.last = step
@@ -185,7 +187,7 @@ function Watch:look(step, share)
     remember(self, step, seen.score)
     seen.best = self.best[1].step == step
   end
-  seen.line, self.cost = line(seen, found), system.now() - begun
+  seen.line = line(seen, found)
   return seen
 end
 
