@@ -19,7 +19,7 @@ local o = cli.parse(arg, {
         .. "condition" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
-      help = "go on with RUN and its own options, to --steps or --minutes in all" },
+      help = "go on with RUN and its own options, to --steps or --minutes in all (or as before)" },
     { "switch", type = "path", value = "COLLECTION2",
       help = "go on with RUN on other pictures, as --resume does" },
     { "save-every", type = "number", value = "M", min = 0, default = 5,
@@ -58,7 +58,7 @@ must(#pictures > 0, o.collection .. ": no pictures to learn from (collect some f
 local learnt, held = data.split(pictures)
 local given, planned = must(budget.choose(o, #learnt))
 local run = must(plan.run(given))
-local options, s = run.options, run.options.settings
+local options, s, goal = run.options, run.options.settings, run:goal(o, budget.minutes)
 local packed = { width = options.size.width, height = options.size.height,
   cache = o.collection .. "/cache", report = report }
 local dataset, held_out = must(data.open(learnt, packed)), held[1] and must(data.open(held, packed))
@@ -78,7 +78,7 @@ local session = must(trainer.start {
   dataset = dataset, dataset_path = system.realpath(data.path(learnt, packed)), held_out = held_out,
   optimisers = { adam_g, unpack(critics.optimisers) },
   state = critics:parts { generator = G, average = average, adam_g = adam_g },
-  steps = o.steps, minutes = o.minutes or not o.steps and budget.minutes or nil,
+  steps = goal.steps, minutes = goal.minutes,
   save_every = o.save_every, plan = planned,
 })
 

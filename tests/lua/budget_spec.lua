@@ -145,6 +145,33 @@ describe("daub train for some minutes", function()
     assert.are.equal(ended.step, logged("run", "measured").step)
   end)
 
+  it("says when steps take longer than planned", function()
+    local out = folder .. "/slow"
+    assert.are.equal(0, fixture.train(pictures, out, fixture.small.lite .. " --steps 1"))
+    local r = run.read(out)
+    r:log { event = "plan", steps = 100, step_seconds = 1e-6 }
+    r:close()
+    local words = { "train", pictures, "--out", out, "--resume", "--steps", "4" }
+    local code, _, err = fixture.daub(words)
+    assert.are.equal(0, code)
+    assert.truthy(err:match("slower than planned: [%d.e-]+ s a step, not 1e%-06"), err)
+    assert.are.equal(100, logged("slow", "end").planned_steps)
+  end)
+
+  it("goes on to where it went before", function()
+    local out = folder .. "/goal"
+    local process = fixture.start(pictures, out,
+      fixture.small.lite .. " --steps 30 --save-every 0 --json")
+    local text = ""
+    repeat text = text .. assert(process:read(60)) until text:find('"saved"', 1, true)
+    process:kill("int")
+    process:wait(60)
+    process:close()
+    assert.are.equal(0, fixture.train(pictures, out, "--resume"))
+    assert.are.equal(30, (run.read(out):latest()))
+    assert.are.same({ minutes = 60 }, run.read(out):goal({ minutes = 60 }, 5))
+  end)
+
   it("ends after its passes, unless steps are given", function()
     assert.are.equal(0, fixture.train(pictures, folder .. "/passes", "--size 32x16 --set widths=10 "
       .. "--set batch=4 --set passes=2 --minutes 5"))

@@ -145,6 +145,19 @@ function Run:entries()
   return list
 end
 
+---Until when the run goes: what is given, else what it went for last, else so many minutes.
+---@param given {steps: integer?, minutes: number?}
+---@param minutes number
+---@return {steps: integer?, minutes: number?}
+function Run:goal(given, minutes)
+  if given.steps or given.minutes then return given end
+  local goal = { minutes = minutes }
+  for _, entry in ipairs(self:entries()) do
+    if entry.event == "start" then goal = entry end
+  end
+  return { steps = goal.steps, minutes = goal.minutes }
+end
+
 ---The packed dataset the run last learnt from, as its log says; nil before the first step.
 ---@return string|nil path
 function Run:dataset()
