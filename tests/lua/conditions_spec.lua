@@ -34,7 +34,7 @@ describe("conditions", function()
     for i, picture in ipairs { 7, 31, 7 } do
       local row = rows:select(1, i):totable()
       for place = 1, themes.clusters do
-        assert.are.equal(place == clusters[picture] and 1 or 0, row[place])
+        assert.are.equal(place == clusters[picture] and 3 or 0, row[place])
       end
       assert.are.equal(i < 3 and 1 or 0, row[24])
       for place = 9, 23 do assert.are.equal(i == 3, row[place] == 0) end
@@ -63,12 +63,12 @@ describe("conditions", function()
     local counts = {}
     for _, cluster in ipairs(clusters) do counts[cluster] = (counts[cluster] or 0) + 1 end
     for cluster = 1, 8 do
-      assert.is_true(math.abs(shares[cluster] - (counts[cluster] or 0) / 40) < 0.05)
+      assert.is_true(math.abs(shares[cluster] / 3 - (counts[cluster] or 0) / 40) < 0.05)
     end
     assert.is_true(math.abs(shares[24] - 0.5) < 0.05)
     local blue = assert(palette.parse("#2040ff"))
     for _, row in ipairs(told:drawn(dice, { theme = "text", palette = blue }):totable()) do
-      assert.are.equal(1, row[3] + row[4])
+      assert.are.equal(3, row[3] + row[4])
       assert.are.equal(1, row[24])
       assert.is_true(math.abs(row[11] - row[23]) < 1e-5)
     end
@@ -168,7 +168,7 @@ describe("a run with conditions", function()
       G:complete(z:narrow(1, 2, 1)):tobytes())
     local told = assert(plan.painter(r.options, state, { theme = "landscape" }))
     for _, row in ipairs(told:complete(z):narrow(2, latent + 1, 2):sum(2):totable()) do
-      assert.are.equal(1, row)
+      assert.are.equal(3, row)
     end
     state.conditions.clusters = tensor.ones({ 27 }, { dtype = "i64" })
     local none, message = plan.painter(r.options, state, { theme = "text" })

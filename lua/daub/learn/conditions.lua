@@ -1,5 +1,5 @@
 -- What painter and critic can be told of a picture: its theme, its palette, or both. A condition is
--- a row of numbers: 1 in the place of the picture's cluster (daub.looks.themes), then the five
+-- a row of numbers: 3 in the place of the picture's cluster (daub.looks.themes), then the five
 -- colours of its palette and 1, or 16 zeros for a palette that is not told.
 --
 --     local c = conditions.new("both", looks)               -- a catalogue of the dataset
@@ -23,7 +23,8 @@ M.kinds = { "none", "theme", "palette", "both" }
 
 local COLOURS = 3 * palette.colours
 local UNTOLD = 0.5                             -- share of the palettes that are left out
-local MIDDLE, SPREAD = { 0.55, 0, 0 }, { 4, 12, 12 } -- make colours' deviation about 1
+-- What makes the deviation of every number about 1.
+local MARK, MIDDLE, SPREAD = 3, { 0.55, 0, 0 }, { 4, 12, 12 }
 
 ---Numbers of a condition.
 ---@param kind string|nil "none" (also nil), "theme", "palette" or "both"
@@ -73,7 +74,7 @@ function Conditions:rows(clusters, palettes, told)
   local theme, colours = M.parts(self.kind)
   if theme then
     local places = tensor.arange(1, themes.clusters + 1, { dtype = "i64" })
-    parts[1] = clusters:unsqueeze(2):eq(places):to("f32")
+    parts[1] = clusters:unsqueeze(2):eq(places):to("f32") * MARK
   end
   if colours then
     told = told:unsqueeze(2)
