@@ -16,6 +16,8 @@ local o = cli.parse(arg, {
       help = "one picture of C columns and R rows of small ones" },
     { "seed", type = "integer", value = "N", default = 1, min = 0, max = 2 ^ 53,
       help = "which pictures: the same number paints the same ones" },
+    { "step", type = "string", value = "N|best|latest",
+      help = "the run's checkpoint (default: the best, or the latest where none was measured)" },
     { "format", type = "choice", choices = { "jpeg", "png" }, default = "jpeg",
       help = "of single pictures" },
     { "theme", type = "choice", value = "NAME", choices = themes.names,
@@ -54,11 +56,10 @@ local colours, wrong
 if o.palette then colours, wrong = palette.parse(o.palette) end
 if wrong then cli.exit(2, "paint: --palette: " .. wrong) end
 
--- The run's averaged generator, as its last checkpoint has it.
+-- The run's averaged generator, as its best checkpoint has it.
 local r = must(run.read(o.run))
-local step, checkpoint = r:latest()
-must(step, o.run .. ": has no checkpoint yet (train on)")
-local options, state = r.options, must(r:load())
+local step, checkpoint = must(r:checkpoint(o.step))
+local options, state = r.options, must(r:load(checkpoint))
 local network = must(plan.painter(options, state, { theme = o.theme, palette = colours }))
 local finder = search.new(network, { seed = o.seed, latent = options.settings.latent,
   theme = o.theme, themes = o.theme and must(plan.themes(state, r:dataset())), palette = colours })

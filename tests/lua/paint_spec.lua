@@ -43,7 +43,7 @@ describe("daub paint", function()
   setup(function()
     pictures = fixture.pictures(8)
     folder = system.temporary_directory("daub-paint")
-    local words = fixture.small.dcgan .. " --steps 2"
+    local words = fixture.small.dcgan .. " --steps 2 --save-every 0"
     assert.are.equal(0, fixture.train(pictures, folder .. "/run", words))
   end)
   teardown(function()
@@ -118,6 +118,22 @@ describe("daub paint", function()
     assert.are.equal(read("plain" .. name), read("again" .. name))
     assert.are_not.equal(read("plain" .. name), read("learned" .. name))
     system.remove(path)
+  end)
+
+  it("takes the checkpoint it is told to", function()
+    local code, _, err = paint("step", "--count 1 --step 7")
+    assert.are.equal(1, code)
+    assert.truthy(err:match("no checkpoint of step 7"), err)
+    assert.truthy(select(3, paint("step", "--step best")):match("no checkpoint of it was measured"))
+    assert.truthy(select(3, paint("step", "--step good")):match("best, latest or a step's number"))
+    assert.are.equal(0, (paint("step", "--count 1 --step latest --size 300x100")))
+    assert.are.equal(read("a/300x100-seed1-001.jpg"), read("step/300x100-seed1-001.jpg"))
+    -- one that measured better than the last
+    local best = folder .. "/run/checkpoints/best"
+    system.write_file(best, "step-000001.safetensors 1.5\n")
+    assert.are.equal(0, (paint("step", "--count 1 --size 30x10")))
+    assert.are.equal(1, json.decode(read("step/30x10-seed1-001.jpg.json")).step)
+    system.remove(best)
   end)
 
   it("paints grids", function()
