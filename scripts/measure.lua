@@ -96,7 +96,8 @@ local ref = measure.reference(train, covers, { count = count, patches = 128, dir
 local found, names = {}, {}
 for i, p in ipairs(painters) do
   found[i], names[i] = measure.paintings(ref, p.painted), p.label
-  table.insert(found[i], { metric = "score", value = measure.score(found[i]), floor = 1 })
+  local score, spread = measure.score(found[i])
+  table.insert(found[i], { metric = "score", value = score, floor = 1, spread = spread })
   for _, entry in ipairs(found[i]) do
     report:event { run = o.against and p.path, metric = entry.metric, value = entry.value,
       floor = entry.floor }

@@ -267,7 +267,19 @@ describe("daub measure", function()
       entry.run = nil
       assert.same(entry, alone[name])
     end
-    assert.truthy(measured(a, covers, "--against", b):find("\nswd +%S+ +%S+ +%S+ +r[12] 2\n"))
+    local out = measured(a, covers, "--against", b)
+    assert.truthy(out:find("\nswd +%S+ +%S+ +%S+ +[re]"), out)
+    assert.truthy(measured(a, covers, "--against", a):find("\nswd +%S+ +%S+ +%S+ +even\n"))
+    local noise = runs .. "/noise"
+    assert.is_true(system.make_directory(noise))
+    for i = 1, 14 do
+      local x = tensor.rand({ 16, 32, 3 }, { generator = tensor.generator(i) }) * 2 - 1
+      assert.is_true(image.save(("%s/%d.png"):format(noise, i), x))
+    end
+    out = measured(noise, covers, "--against", covers, "--size", "32x16")
+    for _, name in ipairs { "kid", "kid%.fine", "coverage", "score" } do
+      assert.truthy(out:find("\n" .. name .. " +%S+ +%S+ +%S+ +daub%-pictures"), name .. out)
+    end
   end)
 
   it("takes a folder of pictures, and finds the collection's own to be copies", function()

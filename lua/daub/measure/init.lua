@@ -81,6 +81,7 @@ end
 ---@class daub.measure.Reference
 ---@field count integer pictures that are compared
 ---@field floors table<string, number>
+---@field spreads table<string, number> standard deviation from set to set of real covers
 
 -- Features in units of the training covers' spread; beyond it they grow as their roots do.
 local function standardised(ref, raw)
@@ -124,27 +125,41 @@ local function by_features(ref, seen)
   return found
 end
 
--- Means over subsets of the training covers; of kid the root mean square. Features are at hand, so
--- more subsets of these are taken.
+local function mean(list)
+  local sum = 0
+  for _, value in ipairs(list) do sum = sum + value end
+  return sum / #list
+end
+
+-- Of values measured on subsets of the training covers: their mean (of kid the root mean square),
+-- and their standard deviation.
+local function floor_and_spread(name, list)
+  local center, squares, off = mean(list), {}, {}
+  for i, value in ipairs(list) do squares[i], off[i] = value ^ 2, (value - center) ^ 2 end
+  local spread = math.sqrt(mean(off) * #list / math.max(1, #list - 1))
+  return name:find("^kid") and math.max(math.sqrt(mean(squares)), 1e-6) or center, spread
+end
+
+-- Floors and spreads of every metric. Features are at hand, so more subsets of these are taken.
 local function floors(ref, train, o)
-  local generator, floor = tensor.generator(o.seed), { copying = 0, ["copying.distance"] = 0 }
-  local function mean(subsets, measured)
-    for _ = 1, subsets do
+  local generator, lists = tensor.generator(o.seed), {}
+  local function collect(subsets, measured)
+    for i = 1, subsets do
       local places = choice(count_of(train), ref.count, generator)
       for name, value in pairs(measured(places)) do
-        floor[name] = (floor[name] or 0) + (name:find("^kid") and value * value or value) / subsets
+        lists[name] = lists[name] or {}
+        lists[name][i] = value
       end
     end
   end
-  mean(o.subsets, function(places) return by_pictures(ref, some(train, places)) end)
-  mean(OF_FEATURES * o.subsets, function(places)
+  collect(o.subsets, function(places) return by_pictures(ref, some(train, places)) end)
+  collect(OF_FEATURES * o.subsets, function(places)
     return by_features(ref, ref.train:index_select(1, places))
   end)
-  for _, s in ipairs(ref.spaces) do
-    local name = "kid" .. s.suffix
-    floor[name] = math.max(math.sqrt(floor[name]), 1e-6)
-  end
-  return floor
+  local floor = { copying = 0, ["copying.distance"] = 0 }
+  local spread = { copying = 1, ["copying.distance"] = 1 } -- they are in standard deviations
+  for name, list in pairs(lists) do floor[name], spread[name] = floor_and_spread(name, list) end
+  return floor, spread
 end
 
 local defaults = { count = 512, patches = 64, directions = 128, seed = 1, subsets = 4 }
@@ -177,7 +192,7 @@ function M.reference(train, held, o)
     ref.held_nearest = neighbours.nearest(seen, ref.train, NEIGHBOURS)
     ref.spaces = { space("", seen, function(y) return y end),
       space(".fine", seen, whitening.new(ref.train)) }
-    ref.floors = floors(ref, train, o)
+    ref.floors, ref.spreads = floors(ref, train, o)
     return ref
   end)
 end
@@ -196,6 +211,7 @@ end
 ---@field metric string
 ---@field value number
 ---@field floor number
+---@field spread number how much values differ from set to set of real covers: standard deviation
 
 ---@param ref daub.measure.Reference
 ---@param painted daub.Tensor f32 {N, height, width, 3}, -1 … 1, or u8; at least ref.count, the
@@ -216,7 +232,8 @@ function M.paintings(ref, painted)
     found.copying, found["copying.distance"] = neighbours.copying(
       neighbours.nearest(seen, ref.train, NEIGHBOURS), ref.held_nearest)
     for i, name in ipairs(order_of(ref)) do
-      list[i] = { metric = name, value = found[name], floor = ref.floors[name] }
+      list[i] = { metric = name, value = found[name], floor = ref.floors[name],
+        spread = ref.spreads[name] }
     end
     return list
   end)
@@ -227,18 +244,24 @@ end
 ---coverage.fine are. 1 is the floor, smaller is better; no part counts for less than half, so that
 ---chance buys little.
 ---@param found daub.measure.Entry[]
----@return number
+---@return number score, number spread what chance adds to and takes from it: standard deviation
 function M.score(found)
-  local by, product = {}, 1
+  local by, product, squares = {}, 1, 0
   for _, entry in ipairs(found) do by[entry.metric] = entry end
-  local function count(ratio) product = product * math.min(math.max(ratio, 0.5), 1000) end
-  count(by.swd.value / by.swd.floor)
+  local function count(ratio, chance)
+    product = product * math.min(math.max(ratio, 0.5), 1000)
+    squares = squares + chance ^ 2
+  end
+  count(by.swd.value / by.swd.floor, by.swd.spread / math.max(by.swd.value, by.swd.floor))
   for _, suffix in ipairs { "", ".fine" } do
     local distance, coverage = by["kid" .. suffix], by["coverage" .. suffix]
-    count(math.sqrt(math.max(distance.value, 0) / distance.floor))
-    count(coverage.floor / math.max(coverage.value, 0.001))
+    count(math.sqrt(math.max(distance.value, 0) / distance.floor),
+      distance.spread / math.max(distance.value, distance.floor) / 2)
+    local covered = math.max(coverage.value, 0.001)
+    count(coverage.floor / covered, coverage.spread / covered)
   end
-  return product ^ (1 / 5)
+  local score = product ^ (1 / 5)
+  return score, score * math.sqrt(squares) / 5
 end
 
 return M

@@ -23,8 +23,9 @@ local function share(entry) -- of what can be reached
   return MORE[entry.metric] and entry.value / entry.floor or entry.floor / entry.value
 end
 
--- Tests, whose values are no race.
+-- Tests, whose values are no race; and what is best when it is as real covers have it.
 local RACELESS = { copying = true, ["copying.distance"] = true }
+local ALIKE = { density = true, diversity = true }
 
 local function of_copying(entry)
   if entry.value < -3 then
@@ -49,14 +50,19 @@ function M.meaning(entry)
     or "far from real covers"
 end
 
--- Which of two is better: 1, 2, or 0 where they tie.
-local function leader(a, b)
-  if RACELESS[a.metric] or a.value == b.value then return 0 end
-  if a.metric == "density" then
-    return math.abs(math.log(math.max(a.value, 1e-9) / a.floor))
-      < math.abs(math.log(math.max(b.value, 1e-9) / b.floor)) and 1 or 2
-  end
-  return (MORE[a.metric] ~= nil) == (a.value > b.value) and 1 or 2
+-- How bad a value is, in its metric's units.
+local function badness(entry)
+  if ALIKE[entry.metric] then return math.abs(entry.value - entry.floor) end
+  return MORE[entry.metric] and -entry.value or entry.value
+end
+
+-- Which of two leads, by more than sets of real covers differ by chance (two standard deviations of
+-- a difference): "even" where none does, nothing in tests.
+local function leader(a, b, names)
+  if RACELESS[a.metric] then return "" end
+  local ahead = badness(b) - badness(a)
+  if math.abs(ahead) <= 2 * math.sqrt(a.spread ^ 2 + b.spread ^ 2) then return "even" end
+  return names[ahead > 0 and 1 or 2]
 end
 
 local function aligned(rows)
@@ -87,7 +93,7 @@ function M.table(measured, names)
   for i, entry in ipairs(a) do
     if b then
       rows[i + 1] = { entry.metric, shown(entry.value), shown(b[i].value), shown(entry.floor),
-        ({ [0] = "", names[1], names[2] })[leader(entry, b[i])] }
+        leader(entry, b[i], names) }
     else
       rows[i + 1] = { entry.metric, shown(entry.value), shown(entry.floor), times(entry),
         M.meaning(entry) }
