@@ -179,7 +179,7 @@ describe("measuring", function()
   end)
 
   it("measures a step's memory in a process of its own #slow", function()
-    local values = memory.of("lite.96x32.step")
+    local values = memory.of("step", "lite.96x32.step")
     assert.is_true(values.peak_rss_bytes > values.peak_bytes)
     assert.is_true(values.idle_bytes < values.peak_bytes)
   end)

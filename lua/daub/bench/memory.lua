@@ -1,8 +1,9 @@
--- Memory of whole steps, each in a process of its own: arrays, all of the process, and what is
--- asked of the system once the first steps are done.
+-- Memory of whole steps and of painting, each in a process of its own: arrays, all of the process,
+-- and what is asked of the system once the first steps are done.
 local Step = require "daub.bench.step"
 local daub = require "daub"
 local json = require "daub.json"
+local paint = require "daub.bench.paint"
 local progress = require "daub.progress"
 local steps = require "daub.bench.steps"
 local system = require "daub.core.system"
@@ -20,25 +21,31 @@ local function peak_rss()
   return kilobytes and tonumber(kilobytes) * 1024 or system.memory().peak_rss
 end
 
----Does a few steps and prints what memory they took, one JSON object: to be called in a process
----that does nothing else.
----@param name string of a step
----@param threads integer
----@param exact boolean as daub.exact takes it
----@param precision string as daub.precision takes it
-function M.alone(name, threads, exact, precision)
-  system.threads(threads)
-  daub.exact(exact)
-  daub.precision(precision)
-  local before = peak_rss()
+-- A few steps of training, and what the system is asked for in each once the first two are done.
+local function train(name)
   local step = Step.new(steps.find(name))
   step()
   step()
   local settled = system.memory().system_calls
   for _ = 1, STEPS do step() end
-  local memory = system.memory()
-  print(json.encode { peak_bytes = memory.peak, peak_rss_bytes = peak_rss(), idle_bytes = before,
-    system_calls_per_step = (memory.system_calls - settled) / STEPS })
+  return (system.memory().system_calls - settled) / STEPS
+end
+
+---Trains or paints a little and prints what memory that took, one JSON object: to be called in a
+---process that does nothing else.
+---@param what "step"|"paint"
+---@param name string of a step
+---@param threads integer
+---@param exact boolean as daub.exact takes it
+---@param precision string as daub.precision takes it
+function M.alone(what, name, threads, exact, precision)
+  system.threads(threads)
+  daub.exact(exact)
+  daub.precision(precision)
+  local before, calls = peak_rss(), nil
+  if what == "paint" then paint.try(name) else calls = train(name) end
+  print(json.encode { peak_bytes = system.memory().peak, peak_rss_bytes = peak_rss(),
+    idle_bytes = before, system_calls_per_step = calls })
 end
 
 -- All of a program's output.
@@ -51,34 +58,40 @@ local function output_of(argv)
   return table.concat(text)
 end
 
----What a step takes in a process of its own that computes as this one does.
+---What a step of training, or painting with its generator, takes in a process of its own that
+---computes as this one does.
+---@param what "step"|"paint" 64 small pictures at once and a cover
 ---@param name string of a step
 ---@return {peak_bytes: number, peak_rss_bytes: number, idle_bytes: number,
---- system_calls_per_step: number}
-function M.of(name)
-  local code = ("require('daub.bench.memory').alone(%q, %d, %s, %q)"):format(name,
+--- system_calls_per_step: number|nil}
+function M.of(what, name)
+  local code = ("require('daub.bench.memory').alone(%q, %q, %d, %s, %q)"):format(what, name,
     system.threads(), daub.exact(), daub.precision())
   local text, message = output_of { system.realpath("/proc/self/exe"), "-e", code }
   if not text then error(("memory of %s: %s"):format(name, message), 0) end
   return json.decode(text)
 end
 
-local function measure(session, name, step)
-  local values = M.of(step)
-  session.report:say(("%-38s %11s of arrays, %s in all (%s before the first step), %g blocks a "
-    .. "step from the system"):format(name, progress.bytes(values.peak_bytes),
-    progress.bytes(values.peak_rss_bytes), progress.bytes(values.idle_bytes),
-    values.system_calls_per_step))
-  values.name = name
-  session:event(values)
+local function entry(name, what, step)
+  return { name = name, measure = function(session)
+    local values = M.of(what, step)
+    session.report:say(("%-38s %11s of arrays, %s in all (%s before%s)"):format(name,
+      progress.bytes(values.peak_bytes), progress.bytes(values.peak_rss_bytes),
+      progress.bytes(values.idle_bytes), values.system_calls_per_step
+      and ("; %g blocks a step from the system"):format(values.system_calls_per_step) or ""))
+    values.name = name
+    session:event(values)
+  end }
 end
 
 ---@return daub.bench.Entry[]
 function M.list()
   local list = {}
   for _, o in ipairs(steps.steps) do
-    local name = "memory." .. o.name
-    list[#list + 1] = { name = name, measure = function(s) measure(s, name, o.name) end }
+    list[#list + 1] = entry("memory." .. o.name, "step", o.name)
+  end
+  for _, name in ipairs(paint.painters) do
+    list[#list + 1] = entry("memory." .. name:gsub("%.step$", ".paint"), "paint", name)
   end
   return list
 end

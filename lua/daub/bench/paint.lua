@@ -1,4 +1,5 @@
--- Painting: pictures a second, from latent to pixels and to the bytes of a cover.
+-- Painting: time a picture, from latent to pixels and to the bytes of a cover, for every size the
+-- bundled networks are made for.
 local Step = require "daub.bench.step"
 local Model = require "daub.upscale.model"
 local apply = require "daub.upscale.apply"
@@ -11,6 +12,10 @@ local trace = require "daub.bench.trace"
 local upscale = require "daub.upscale.network"
 
 local M = {}
+
+-- Training steps whose generators paint here.
+M.painters = { "dcgan64.step", "tiny.96x32.step", "lite.192x64.step", "base.192x64.step",
+  "lite.384x128.step" }
 
 -- The generator of a step's options in eval mode, and the length of its latents.
 local function generator(o)
@@ -63,16 +68,26 @@ local function many(network, latent)
   autograd.no_grad(function() network(tensor.randn { 64, latent }) end)
 end
 
+---Paints a few times what a painter's benchmarks paint, so that its memory can be looked at.
+---@param name string one of M.painters
+function M.try(name)
+  local network, latent = generator(steps.find(name))
+  for _ = 1, 3 do
+    many(network, latent)
+    cover(network, latent)
+  end
+end
+
 ---@return daub.bench.Entry[]
 function M.list()
   local list = {}
-  for _, name in ipairs { "dcgan64.step", "lite.192x64.step" } do
+  for _, name in ipairs(M.painters) do
     local o = steps.find(name)
     local label = name:gsub("%.step$", "")
     list[#list + 1] = entry(("paint.%s.one"):format(label), o, 1, one)
     list[#list + 1] = entry(("paint.%s.64"):format(label), o, 64, many)
+    list[#list + 1] = entry(("paint.%s.cover"):format(label), o, 1, cover)
   end
-  list[#list + 1] = entry("paint.lite.192x64.cover", steps.find("lite.192x64.step"), 1, cover)
   local small = { width = 192, height = 64 }
   list[#list + 1] = enlarging(small, sizes.networks.x)
   list[#list + 1] = enlarging(small, sizes.networks.bluesky)

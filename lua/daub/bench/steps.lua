@@ -12,9 +12,11 @@ local function size(width, height) return { width = width, height = height } end
 M.steps = {
   { name = "dcgan64.step", recipe = "dcgan", size = size(64, 64), plain = true,
     set = { batch = 64, augment = "none" } },
+  { name = "tiny.96x32.step", recipe = "tiny", size = size(96, 32), set = { batch = 32 } },
   { name = "lite.96x32.step", recipe = "lite", size = size(96, 32), set = { batch = 32 } },
   { name = "lite.192x64.step", recipe = "lite", size = size(192, 64), set = { batch = 32 } },
   { name = "lite.192x64.b16.step", recipe = "lite", size = size(192, 64), set = { batch = 16 } },
+  { name = "base.192x64.step", recipe = "base", size = size(192, 64), set = { batch = 32 } },
   { name = "lite.384x128.step", recipe = "lite", size = size(384, 128), set = { batch = 32 } },
 }
 
