@@ -57,30 +57,30 @@ local function paint(self, z)
   return autograd.no_grad(function() return self.painter(z) end)
 end
 
--- The names of paintings' themes.
-local function names(self, painted)
-  local list = self.o.themes:of(traits.of(painted)):totable()
-  for i, cluster in ipairs(list) do list[i] = themes.name(cluster) end
-  return list
+-- Those of latents {N, latent} whose paintings have the theme; nil when none has.
+local function having(self, z)
+  local o, kept = self.o, {}
+  if not o.theme then return z end
+  for k, cluster in ipairs(o.themes:of(traits.of(paint(self, z))):totable()) do
+    if themes.name(cluster) == o.theme then kept[#kept + 1] = z:narrow(1, k, 1) end
+  end
+  return kept[1] and tensor.cat(kept, 1)
 end
 
 -- Latents drawn for picture i that have the theme, {N, latent}; with a palette at least as many as
 -- there are walks, where that can be. The first one of all is the picture's own.
 local function draw(self, i)
-  local o, found = self.o, {}
+  local o, found, count = self.o, {}, 0
   for round = 0, ROUNDS - 1 do
     local drawn = {}
     for k = 1, DRAWN do
       drawn[k] = sample.latent(o.seed, i + (round * DRAWN + k - 1) * APART, o.latent)
     end
-    drawn = tensor.cat(drawn, 1)
-    local called = o.theme and names(self, paint(self, drawn))
-    for k = 1, DRAWN do
-      if not called or called[k] == o.theme then found[#found + 1] = drawn:narrow(1, k, 1) end
-    end
-    if #found >= (o.palette and STARTS or 1) then break end
+    local kept = having(self, tensor.cat(drawn, 1))
+    if kept then found[#found + 1], count = kept, count + kept.shape[1] end
+    if count >= (o.palette and STARTS or 1) then break end
   end
-  if not found[1] then
+  if count == 0 then
     return nil, ("none of %d paintings drawn for number %d is called %s (another seed, or a run "
       .. "that has learnt more, may have one)"):format(ROUNDS * DRAWN, i, o.theme)
   end
@@ -91,6 +91,15 @@ local function distances(self, painted)
   return palette.distance(palette.points(painted), self.o.palette)
 end
 
+-- The nearest to the palette of latents {N, latent}: {1, latent} and its distance.
+local function nearest(self, z)
+  local apart, best = distances(self, paint(self, z)):totable(), 1
+  for k, distance in ipairs(apart) do
+    if distance < apart[best] then best = k end
+  end
+  return z:narrow(1, best, 1):clone(), apart[best]
+end
+
 -- z moved to the sphere of this radius; the numbers that stay are those of `from`.
 local function on_sphere(z, from, radius)
   local held = math.min(HELD, z.shape[2])
@@ -99,42 +108,27 @@ local function on_sphere(z, from, radius)
   return tensor.cat({ first, rest * (left / rest:norm(2, true):clamp(1e-6)) }, 2)
 end
 
--- Walks from latents {N, latent} towards the palette: where they began and every fourth place they
--- came to, {17 * N, latent}, the first places first.
+-- Walks from latents {N, latent} that have the theme towards the palette, until one is near enough
+-- and has the theme still. Gives the best place, its distance, and that of the start.
 local function walk(self, from)
-  local radius = from:norm(2, true)
-  local z = from:clone():requires_grad_()
-  local adam, places = optim.Adam({ z }, { lr = RATE }), { from }
-  for step = 1, STEPS do
+  local radius, z = from:norm(2, true), from:clone():requires_grad_()
+  local adam = optim.Adam({ z }, { lr = RATE })
+  local best, reached = nearest(self, from)
+  local drawn, step = reached, 0
+  while reached > GOOD and step < STEPS do
     distances(self, self.painter(z)):sum():backward()
     z.grad:narrow(2, 1, math.min(HELD, self.o.latent)):fill_(0)
     adam:step()
     adam:zero_grad()
     autograd.no_grad(function() z:copy_(on_sphere(z, from, radius)) end)
-    if step % LOOK == 0 then places[#places + 1] = z:detach():clone() end
+    step = step + 1
+    local places = step % LOOK == 0 and having(self, z:detach())
+    if places then
+      local place, distance = nearest(self, places)
+      if distance < reached then best, reached = place, distance end
+    end
   end
-  return tensor.cat(places, 1)
-end
-
--- The first of latents {N, latent} that is near enough to the palette, or the nearest: {1, latent}
--- and its distance.
-local function choose(self, z)
-  local best, apart = 1, distances(self, paint(self, z)):totable()
-  for k, distance in ipairs(apart) do
-    if apart[best] <= GOOD then break end
-    if distance < apart[best] then best = k end
-  end
-  return z:narrow(1, best, 1), apart[best]
-end
-
--- Those that (still) have the theme. A walk's beginning has it.
-local function having(self, z)
-  if not self.o.theme then return z end
-  local kept = {}
-  for k, name in ipairs(names(self, paint(self, z))) do
-    if name == self.o.theme then kept[#kept + 1] = z:narrow(1, k, 1) end
-  end
-  return tensor.cat(kept, 1)
+  return best, reached, drawn
 end
 
 ---The latent of the painting that number i stands for.
@@ -149,8 +143,7 @@ function Search:find(i)
   if not o.palette then return drawn:narrow(1, 1, 1), { theme = o.theme } end
   local order = select(2, distances(self, paint(self, drawn)):sort(1))
   local starts = drawn:index_select(1, order:narrow(1, 1, math.min(STARTS, drawn.shape[1])))
-  local before = select(2, choose(self, starts:narrow(1, 1, 1)))
-  local z, reached = choose(self, having(self, walk(self, starts)))
+  local z, reached, before = walk(self, starts)
   return z, { theme = o.theme, palette = { wanted = palette.hex(o.palette), drawn = before,
     distance = reached, found = palette.hex(palette.of(paint(self, z)):select(1, 1)) } }
 end
