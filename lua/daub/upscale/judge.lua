@@ -6,12 +6,13 @@
 --     for _, e in ipairs(found) do print(e.route, e.clean.learned.psnr, e.clean.lanczos.psnr) end
 --
 -- A network's weight in a place is what makes the squared error least, and less (down to 0) where
--- PSNR or the distance would be worse than Lanczos' in either case. What networks took part in is
--- measured with the film grain that paintings get.
+-- PSNR or the distance would be worse than Lanczos' in either case, or than those of the chain
+-- without it. What networks took part in is measured with the film grain that paintings get.
 local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
 local degrade = require "daub.upscale.degrade"
 local image = require "daub.image"
+local lanczos = require "daub.upscale.lanczos"
 local random = require "daub.tensor.random"
 local swd = require "daub.measure.swd"
 local system = require "daub.core.system"
@@ -82,7 +83,7 @@ local function compare(y, covers, description)
   return { psnr = psnr(y, covers), swd = swd.between(swd.describe(y), description).swd }
 end
 
--- A share of what a network adds, with grain as paintings get it.
+-- A share of what the last network adds, with grain as paintings get it.
 local function enlarged_with(case, share)
   local y = case.base + case.added * share
   for i = 1, y.shape[1] do
@@ -103,14 +104,17 @@ local function best_share(cases, covers)
   return share >= LEAST and share or 0
 end
 
--- That share or less, so that nothing is worse than Lanczos'; 0 when there is none.
+local function is_worse(a, b) return a.psnr < b.psnr or a.swd > b.swd end
+
+-- That share or less, so that nothing is worse than Lanczos' nor than without this step's network;
+-- 0 when there is none.
 local function proven_share(cases, covers, description)
   local share = best_share(cases, covers)
   for _ = 1, share > 0 and TRIES or 0 do
     local worse = false
     for _, case in pairs(cases) do
       case.learned = compare(enlarged_with(case, share), covers, description)
-      worse = worse or case.learned.psnr < case.lanczos.psnr or case.learned.swd > case.lanczos.swd
+      worse = worse or is_worse(case.learned, case.lanczos) or is_worse(case.learned, case.without)
     end
     if not worse then return share end
     share = share * BACK
@@ -127,13 +131,16 @@ local function measure_route(model, route, covers, description, o)
   local cases = {}
   for _, kind in ipairs(KINDS) do
     local base, added = enlarged(model, route, low[kind])
-    cases[kind] = { low = low[kind], base = base, added = added,
-      lanczos = compare(base, covers, description) }
+    local case = { low = low[kind], base = base, added = added,
+      lanczos = compare(lanczos(low[kind], product):clamp_(-1, 1), covers, description) }
+    local begun = #route > 1 and model.weights.first[route[1]] > 0
+    case.without = begun and compare(enlarged_with(case, 0), covers, description) or case.lanczos
+    cases[kind] = case
   end
   local weight = proven_share(cases, covers, description)
   local entry = { route = "x" .. table.concat(route, " x"), weight = weight }
   for kind, case in pairs(cases) do
-    entry[kind] = { lanczos = case.lanczos, learned = weight > 0 and case.learned or case.lanczos }
+    entry[kind] = { lanczos = case.lanczos, learned = weight > 0 and case.learned or case.without }
   end
   return entry
 end
@@ -145,9 +152,9 @@ function M.text(found)
   local lines = { ("%-8s%-10s%6s%20s%18s"):format("", "", "weight", "PSNR, dB", "SWD") }
   for _, e in ipairs(found) do
     for _, kind in ipairs(KINDS) do
-      local learned, lanczos = e[kind].learned, e[kind].lanczos
+      local learned, plain = e[kind].learned, e[kind].lanczos
       lines[#lines + 1] = ("%-8s%-10s%6.2f%11.2f (%6.2f)%9.1f (%6.1f)"):format(e.route, kind,
-        e.weight, learned.psnr, lanczos.psnr, learned.swd, lanczos.swd)
+        e.weight, learned.psnr, plain.psnr, learned.swd, plain.swd)
     end
   end
   lines[#lines + 1] = "of held-out covers; in brackets what Lanczos alone makes of them"
