@@ -1,6 +1,7 @@
 -- Looks: colours in OKLab, k-means, palettes, traits and themes of pictures.
 local autograd = require "daub.autograd"
 local catalogue = require "daub.looks.catalogue"
+local checkpoint = require "daub.checkpoint"
 local data = require "daub.learn.data"
 local demo = require "daub.demo"
 local fixture = require "support.learning"
@@ -238,6 +239,10 @@ describe("a catalogue of looks", function()
     system.write_file(path:gsub("pack$", "looks") .. "", "damaged")
     open()
     assert.are.equal(2, calls)
+    checkpoint.save(path:gsub("pack$", "looks") .. "",
+      { format = 1, themes = {}, traits = tensor.zeros { 9, traits.count } })
+    open()
+    assert.are.equal(3, calls)
     assert.are.equal(kept, system.read_file(path:gsub("pack$", "looks") .. ""))
     set:close()
     fixture.remove(folder)

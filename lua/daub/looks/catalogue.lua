@@ -40,7 +40,11 @@ end
 -- What is kept, unless it is another version's or other pictures'.
 local function kept(path, count)
   local state = system.stat(path) and checkpoint.load(path)
-  return state and state.format == FORMAT and state.traits.shape[1] == count and state or nil
+  if not state or state.format ~= FORMAT or type(state.themes) ~= "table" then return nil end
+  for _, found in ipairs { state.traits or false, state.palettes or false } do
+    if not tensor.is_tensor(found) or found.shape[1] ~= count then return nil end
+  end
+  return state
 end
 
 ---@param dataset daub.core.Dataset
