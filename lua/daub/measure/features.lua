@@ -15,7 +15,7 @@ local M = {}
 local SEED = 20180226 -- whatever: the same for all
 local CHANNELS = { 64, 64, 64, 64 }
 local SLOPE = 0.2
-local BATCH = 64
+local BATCH = 32
 
 -- The rows of {n, m} made orthonormal (n <= m), or its columns, as Gram and Schmidt do it, in f64.
 local function orthonormal(x)

@@ -39,7 +39,7 @@ local M = {}
 
 local NEIGHBOURS = 5
 local OF_FEATURES = 4 -- times as many subsets for floors
-local BATCH = 256 -- pictures prepared at a time
+local BATCH = 64 -- pictures prepared at a time
 M.least = NEIGHBOURS + 3 -- held-out covers, at least
 
 ---The fixed random-convolution features of pictures: for near-copies and novelty too.

@@ -19,6 +19,7 @@ local M = {}
 
 local PATCH = 7    -- pixels a side
 local AT_ONCE = 32 -- directions: sorting needs five times their memory
+local PYRAMIDS = 64 -- at once
 
 -- `count` random patches of each picture, {N * count, PATCH * PATCH, C}.
 local function patches(x, count, generator)
@@ -49,10 +50,17 @@ function M.project(x, directions)
   return tensor.cat(list, 1)
 end
 
-local function projections(x, o, generator)
-  local directions = tensor.randn({ o.directions, PATCH * PATCH * x.shape[4] },
-    { generator = generator })
-  return M.project(patches(x, o.patches, generator), directions / directions:norm(2, true))
+-- Patches of every level, and the levels' heights; a few pictures' pyramids at a time.
+local function all_patches(x, o, generator)
+  local found, heights = {}, {}
+  for first = 1, x.shape[1], PYRAMIDS do
+    local some = x:narrow(1, first, math.min(PYRAMIDS, x.shape[1] - first + 1)):contiguous()
+    for i, level in ipairs(pyramid(some)) do
+      found[i], heights[i] = found[i] or {}, level.shape[2]
+      table.insert(found[i], patches(level, o.patches, generator))
+    end
+  end
+  return found, heights
 end
 
 ---@class daub.measure.Patches
@@ -76,9 +84,11 @@ function M.describe(x, o)
       .. "at least %dx%d pixels, got %s"):format(PATCH, PATCH, tensor.is_tensor(x)
       and x.dtype .. " " .. options.shape(x.shape) or options.shown(x)))
   end
-  local generator, ordered, heights = tensor.generator(o.seed), {}, {}
-  for i, level in ipairs(pyramid(x:detach():contiguous())) do
-    ordered[i], heights[i] = projections(level, o, generator), level.shape[2]
+  local generator, ordered = tensor.generator(o.seed), {}
+  local found, heights = all_patches(x:detach(), o, generator)
+  for i, list in ipairs(found) do
+    local directions = tensor.randn({ o.directions, PATCH * PATCH * 3 }, { generator = generator })
+    ordered[i] = M.project(tensor.cat(list, 1), directions / directions:norm(2, true))
   end
   return { projections = ordered, heights = heights }
 end
