@@ -1,7 +1,9 @@
 -- Watching a run: measurements beside their floors, the best kept, the way back from a collapse.
 local Watch = require "daub.learn.watch"
+local checkpoint = require "daub.checkpoint"
 local core = require "daub.core.data"
 local fixture = require "support.learning"
+local json = require "daub.json"
 local run = require "daub.learn.run"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
@@ -136,6 +138,23 @@ describe("daub train, watched", function()
     return system.sha256_file(("%s/%s/checkpoints/step-%06d.safetensors"):format(folder, out,
       step))
   end
+
+  it("goes on with a run that began before there was any of this", function()
+    local out = folder .. "/older"
+    assert.are.equal(0, train("older", fixture.small.lite .. " --steps 3"))
+    local described = json.decode(system.read_file(out .. "/run.json"))
+    for _, key in ipairs { "measure", "decay", "lr_critic", "passes" } do
+      described.options.settings[key] = nil
+    end
+    system.write_file(out .. "/run.json", json.encode(described))
+    local path = select(2, run.read(out):latest())
+    local state = assert(checkpoint.load(path))
+    state.session = nil
+    assert(checkpoint.save(path, state))
+    system.remove(out .. "/checkpoints/best")
+    assert.are.equal(0, train("older", "--resume --steps 6"))
+    assert.are.equal(6, (run.read(out):best()))
+  end)
 
   -- Starts training, and stops it as soon as its output has `pattern`.
   local function stopped(out, words, pattern)

@@ -211,7 +211,7 @@ function M.lines(p)
   return {
     ("plan: the %s networks paint %dx%d; %.3g s a step of %d pictures on this machine"):format(
       p.recipe, p.size.width, p.size.height, p.step_seconds, p.batch),
-    ("      %s: about %s steps, %s pictures shown, %.3g passes over %s; done at %s"):format(
+    ("      %s: %s steps or so, %s pictures shown, %.3g passes over %s; done at %s"):format(
       progress.duration(p.minutes * 60), thousands(p.steps), thousands(p.pictures), p.passes,
       thousands(p.learnt), os.date("%H:%M", os.time() + p.minutes * 60 - p.spent)),
     ("      learning rate %g%s; augmentation: %s; about %s of memory"):format(p.lr, falling,
