@@ -1,4 +1,5 @@
--- Paints covers from a run: single ones at a network's size, or a grid of many small ones.
+-- Paints covers from a run: single ones at a network's size, a grid of many small ones, a strip
+-- from one to another, a walk through several.
 local cli = require "daub.cli"
 local sizes = require "daub.paint.sizes"
 local themes = require "daub.looks.themes"
@@ -8,12 +9,22 @@ local o = cli.parse(arg, {
   options = {
     { "out", type = "path", value = "DIR", required = true, help = "where the pictures go" },
     { "count", type = "integer", value = "N", min = 1, max = 10000,
-      help = "single pictures (default: 12, none with --grid)" },
+      help = "pictures (default: 12, none with --grid; of a strip: 9; on a walk: 8)" },
     { "for", type = "choice", value = "NETWORK", choices = sizes.names,
       help = "size and bytes of a network's cover (default: x)" },
     { "size", type = "size", value = "WxH", help = "any other size" },
     { "grid", type = "size", value = "CxR",
       help = "one picture of C columns and R rows of small ones" },
+    { "best-of", type = "integer", value = "N", min = 1, max = 10000,
+      help = "the best of N, which differ: by the critic, sharpness, distance to the covers" },
+    { "allow-copies", type = "flag",
+      help = "also paintings that are nearly covers, which others replace otherwise" },
+    { "calm", type = "flag", help = "nearer to what is usual: latents times 0.75" },
+    { "wild", type = "flag", help = "farther from it: times 1.25" },
+    { "walk", type = "integer", value = "FRAMES", min = 2, max = 100000,
+      help = "a closed walk through paintings: PNGs, animated WebP, MP4 if there is ffmpeg" },
+    { "between", type = "string", value = "A,B",
+      help = "a strip from painting A to B, each a number or SEED:NUMBER" },
     { "seed", type = "integer", value = "N", default = 1, min = 0, max = 2 ^ 53,
       help = "which pictures: the same number paints the same ones" },
     { "step", type = "string", value = "N|best|latest",
@@ -29,12 +40,13 @@ local o = cli.parse(arg, {
   },
 })
 local apply = require "daub.upscale.apply"
-local run = require "daub.learn.run"
-local plan = require "daub.learn.plan"
 local data = require "daub.core.data"
-local image = require "daub.image"
-local json = require "daub.json"
-local palette = require "daub.looks.palette"
+local draw = require "daub.paint.draw"
+local hang = require "daub.paint.hang"
+local near = require "daub.paint.near"
+local plan = require "daub.learn.plan"
+local request = require "daub.paint.request"
+local run = require "daub.learn.run"
 local sample = require "daub.paint.sample"
 local search = require "daub.paint.search"
 local system = require "daub.core.system"
@@ -44,74 +56,63 @@ local function must(value, message)
   if not value then cli.fail("paint: " .. message) end
   return value, message
 end
-if o["for"] and o.size then cli.exit(2, "paint: --for and --size exclude each other") end
-if o.size and (math.max(o.size.width, o.size.height) > 65535
-  or o.size.width * o.size.height > 10 ^ 8) then
-  cli.exit(2, "paint: --size: at most 65535 a side and 100 megapixels")
-end
-if o.grid and o.grid.width * o.grid.height > 10000 then
-  cli.exit(2, "paint: --grid: at most 10000 pictures")
-end
-local colours, wrong
-if o.palette then colours, wrong = palette.parse(o.palette) end
-if wrong then cli.exit(2, "paint: --palette: " .. wrong) end
+local ask, mistake = request.read(o)
+if not ask then cli.exit(2, "paint: " .. mistake) end
 
--- The run's averaged generator, as its best checkpoint has it.
+-- The run's averaged generator and its critic, as its best checkpoint has them.
 local r = must(run.read(o.run))
 local step, checkpoint = must(r:checkpoint(o.step))
 local options, state = r.options, must(r:load(checkpoint))
-local network = must(plan.painter(options, state, { theme = o.theme, palette = colours }))
-local finder = search.new(network, { seed = o.seed, latent = options.settings.latent,
-  theme = o.theme, themes = o.theme and must(plan.themes(state, r:dataset())), palette = colours })
-local provenance = { run = must(system.realpath(o.run)), step = step,
-  checkpoint = must(system.sha256_file(checkpoint)), recipe = options.recipe, seed = o.seed }
+local painter = must(plan.painter(options, state, { theme = o.theme, palette = ask.colours }))
+local finder = search.new(painter, { seed = o.seed, latent = options.settings.latent,
+  theme = o.theme, themes = o.theme and must(plan.themes(state, r:dataset())),
+  palette = ask.colours })
 must(system.make_directory(o.out))
-
 local enlarger = must(apply.of_run(o.run, o.upscale))
 report:note("pictures are enlarged by " .. enlarger.by)
 
--- The collection's nearest covers, when the pictures the run learnt from are still there.
+-- What the run learnt from, when it is still there.
 local dataset = r:dataset() and data.open(r:dataset())
-local function write(name, bytes, about)
-  local path = o.out .. "/" .. name
-  for key, value in pairs(provenance) do about[key] = value end
-  must(system.write_file(path .. ".json", json.pretty(about)))
-  must(system.write_file(path, bytes))
-  report:event { event = "painted", path = path }
-  report:say(path)
-  return path
-end
+if not dataset then report:note("the covers it learnt from are gone: copies cannot be told") end
+local index = dataset and near.open(dataset, r:dataset())
 
-if o.grid then
-  local list = {}
-  for i = 1, o.grid.width * o.grid.height do
-    list[i] = sample.paint(network, (must(finder:find(i))))
-    report:progress(("painting %d of %d"):format(i, o.grid.width * o.grid.height))
+local wall = hang.new { out = o.out, painter = painter, enlarger = enlarger, report = report,
+  dataset = dataset, near = index, must = must, provenance = { run = must(system.realpath(o.run)),
+    step = step, checkpoint = must(system.sha256_file(checkpoint)), recipe = options.recipe,
+    seed = o.seed, scale = ask.scale, best_of = o.best_of } }
+local drawing = draw.new { painter = painter, near = index, allow_copies = o.allow_copies,
+  critic = o.best_of and plan.critic(options, state),
+  finder = finder, scale = ask.scale,
+  progress = function(done, count)
+    report:progress(("drawing %d of %d"):format(done, count), done / count)
+  end }
+
+if ask.kind == "strip" then
+  for _, pick in ipairs(ask.pair) do
+    pick.z = sample.latent(pick.seed, pick.index, options.settings.latent) * ask.scale
   end
-  local name = ("grid-seed%d-%dx%d.png"):format(o.seed, o.grid.width, o.grid.height)
-  write(name, image.encode(image.grid(list, { columns = o.grid.width }), "png"),
-    { grid = { columns = o.grid.width, rows = o.grid.height }, theme = o.theme,
-      palette = o.palette })
+  return { wall:strip(ask.pair[1], ask.pair[2], ask.count) }
 end
-
-local wanted = o.size or sizes.networks[o["for"] or "x"]
-local count = o.count or (o.grid and not (o["for"] or o.size) and 0) or 12
+local function draws(count)
+  local picks, told = must(drawing:take(count, o.best_of))
+  if system.interrupted() then cli.interrupted("nothing is painted yet") end
+  for _, words in ipairs(draw.words(told, #picks, count)) do report:note(words) end
+  return picks
+end
+if ask.kind == "walk" then
+  local path = wall:walk(draws(ask.count), o.walk, ask.size)
+  if not path then cli.interrupted("the frames painted so far are kept") end
+  report:done()
+  return { path }
+end
 local paths = {}
-for i = 1, count do
-  local z, found = must(finder:find(i))
-  local pixels = sample.paint(network, z)
-  report:progress(("painting %d of %d"):format(i, count), i / count)
-  local large, enlarged = enlarger:enlarge(pixels, wanted.width, wanted.height)
-  local bytes = must(sample.encode(large, o.format, wanted.max_bytes))
-  local label = o["for"] or (o.size and ("%dx%d"):format(wanted.width, wanted.height)) or "x"
-  local ending = o.format == "png" and "png" or "jpg"
-  paths[i] = write(("%s-seed%d-%03d.%s"):format(label, o.seed, i, ending), bytes, {
-    index = i, latent = z:totable()[1], size = { width = wanted.width, height = wanted.height },
-    options = { ["for"] = o["for"], format = o.format }, enlarged = enlarged,
-    nearest = dataset and sample.nearest(dataset, pixels), theme = found.theme,
-    palette = found.palette,
-  })
-  if system.interrupted() then cli.interrupted(("%d of %d are painted"):format(i, count)) end
+if o.grid then
+  wall:grid(draws(ask.cells), o.grid, { theme = o.theme, palette = o.palette })
+end
+for i, pick in ipairs(ask.count > 0 and draws(ask.count) or {}) do
+  report:progress(("painting %d of %d"):format(i, ask.count), i / ask.count)
+  paths[i] = wall:single(pick, ask.size)
+  if system.interrupted() then cli.interrupted(("%d of %d are painted"):format(i, ask.count)) end
 end
 report:done()
 return paths

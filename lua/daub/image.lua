@@ -112,6 +112,29 @@ function M.save(path, x, o)
   return system.write_file(path, M.encode(x, extension, o))
 end
 
+---Begins an animated WebP that repeats for ever: `film:add(x)` for each frame, then
+---`film:finish()` gives the file's bytes. Frames are u8 or f32 (-1 … 1), all of this size, and are
+---kept encoded.
+---@param width integer
+---@param height integer
+---@param o? {quality: integer, milliseconds: integer} of a frame: how it is encoded (80), how long
+--- it is shown (40)
+---@return {add: fun(self, x: daub.Tensor), finish: fun(self): string}
+function M.animation(width, height, o)
+  o = options.check("image.animation", o, { quality = 80, milliseconds = 40 })
+  local film = core.animation(width, height, o.quality)
+  return {
+    add = function(_, x)
+      film:add(A.contiguous(to_u8(array(x, "animation"))), o.milliseconds)
+    end,
+    finish = function()
+      local bytes = film:finish()
+      film:close()
+      return bytes
+    end,
+  }
+end
+
 ---Resizes to exactly width x height.
 ---@param x daub.Tensor u8 or f32
 ---@param width integer

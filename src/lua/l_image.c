@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "image/animation.h"
 #include "image/decoder.h"
 #include "image/image.h"
 #include "lua/lx.h"
 #include "lua/modules.h"
 
 #define DECODER "daub.decoder"
+#define ANIMATION "daub.animation"
 
 typedef struct decoder_box {
     daub_decoder *decoder; // NULL once closed
@@ -307,6 +309,46 @@ static int l_encode_webp(lua_State *L) {
     return push_block(L, bytes, size);
 }
 
+// Animations: userdata hold one pointer, NULL once closed.
+
+static int l_animation(lua_State *L) {
+    int64_t width = lx_check_int64(L, 1), height = lx_check_int64(L, 2);
+    int quality = (int)luaL_optinteger(L, 3, 80);
+    daub_animation **slot = lua_newuserdata(L, sizeof *slot);
+    *slot = NULL;
+    luaL_getmetatable(L, ANIMATION);
+    lua_setmetatable(L, -2);
+    lx_check(L, daub_animation_open(slot, width, height, quality));
+    return 1;
+}
+
+static daub_animation *check_animation(lua_State *L) {
+    daub_animation **slot = luaL_checkudata(L, 1, ANIMATION);
+    if (!*slot) luaL_error(L, "animation: it is closed");
+    return *slot;
+}
+
+static int l_animation_add(lua_State *L) {
+    daub_animation *a = check_animation(L);
+    daub_pixels p = check_pixels(L, 2);
+    lx_check(L, daub_animation_add(a, &p, (int)luaL_checkinteger(L, 3)));
+    return 0;
+}
+
+static int l_animation_finish(lua_State *L) {
+    uint8_t *bytes;
+    size_t size;
+    lx_check(L, daub_animation_finish(check_animation(L), &bytes, &size));
+    return push_block(L, bytes, size);
+}
+
+static int l_animation_close(lua_State *L) {
+    daub_animation **slot = luaL_checkudata(L, 1, ANIMATION);
+    daub_animation_close(*slot);
+    *slot = NULL;
+    return 0;
+}
+
 // Pixels to pixels and numbers
 
 static int l_resize(lua_State *L) {
@@ -396,6 +438,11 @@ static const luaL_Reg decoder_methods[] = {
     {"close", l_decoder_close},   {"__gc", l_decoder_close}, {NULL, NULL},
 };
 
+static const luaL_Reg animation_methods[] = {
+    {"add", l_animation_add},     {"finish", l_animation_finish}, {"close", l_animation_close},
+    {"__gc", l_animation_close}, {NULL, NULL},
+};
+
 static const luaL_Reg functions[] = {
     {"decoder", l_decoder},
     {"probe", l_probe},
@@ -403,6 +450,7 @@ static const luaL_Reg functions[] = {
     {"encode_png", l_encode_png},
     {"encode_jpeg", l_encode_jpeg},
     {"encode_webp", l_encode_webp},
+    {"animation", l_animation},
     {"resize", l_resize},
     {"terminal", l_terminal},
     {"phash", l_phash},
@@ -411,15 +459,20 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
+static void make_class(lua_State *L, const char *type, const luaL_Reg *methods) {
+    luaL_newmetatable(L, type);
+    luaL_register(L, NULL, methods);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 int luaopen_daub_core_image(lua_State *L) {
     lua_getglobal(L, "require"); // pixels are arrays: their metatable must be there
     lua_pushliteral(L, "daub.core.array");
     lua_call(L, 1, 0);
-    luaL_newmetatable(L, DECODER);
-    luaL_register(L, NULL, decoder_methods);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    make_class(L, DECODER, decoder_methods);
+    make_class(L, ANIMATION, animation_methods);
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     push_decoder(L, 1, &daub_decode_defaults);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "check.h"
+#include "image/animation.h"
 #include "image/image.h"
 
 #define W 45
@@ -353,8 +354,45 @@ static void test_measures(void) {
     daub_free(text);
 }
 
+// Three frames that differ: the file says so, its first frame is the first; misuse is refused.
+static void test_animation(void) {
+    daub_animation *a = NULL;
+    uint8_t *file = NULL, *rgb = NULL;
+    size_t size = 0;
+    CHECK_STATUS(DAUB_INVALID, daub_animation_open(&a, 0, H, 80));
+    CHECK_STATUS(DAUB_INVALID, daub_animation_open(&a, 16384, H, 80));
+    CHECK_STATUS(DAUB_INVALID, daub_animation_open(&a, W, H, 0));
+    CHECK_STATUS(DAUB_OK, daub_animation_open(&a, W, H, 90));
+    CHECK_STATUS(DAUB_INVALID, daub_animation_finish(a, &file, &size));
+    daub_pixels in = picture(3);
+    CHECK_STATUS(DAUB_OK, daub_animation_add(a, &in, 40));
+    in = picture(4);
+    memset(pixels, 200, (size_t)W * H * 4);
+    CHECK_STATUS(DAUB_OK, daub_animation_add(a, &in, 40));
+    in = picture(1);
+    CHECK_STATUS(DAUB_OK, daub_animation_add(a, &in, 1));
+    CHECK_STATUS(DAUB_INVALID, daub_animation_add(a, &in, 0));
+    in.width--;
+    CHECK_STATUS(DAUB_INVALID, daub_animation_add(a, &in, 40));
+    CHECK_STATUS(DAUB_OK, daub_animation_finish(a, &file, &size));
+    CHECK_STATUS(DAUB_INVALID, daub_animation_finish(a, &file, &size));
+    in.width++;
+    CHECK_STATUS(DAUB_INVALID, daub_animation_add(a, &in, 40));
+    daub_animation_close(a);
+    daub_animation_close(NULL);
+    daub_picture_info info = {0};
+    CHECK_STATUS(DAUB_OK, daub_picture_decode(file, size, LIMIT, &info, &rgb));
+    CHECK(info.format == DAUB_FORMAT_WEBP && info.frames == 3);
+    CHECK(info.width == W && info.height == H);
+    paint(pixels, 3);
+    if (rgb) CHECK(worst_difference(rgb, pixels, W * H * 3) <= 40);
+    daub_free(rgb);
+    daub_free(file);
+}
+
 int main(void) {
     test_round_trips();
+    test_animation();
     test_gif();
     test_truncation();
     test_missing_end();

@@ -51,8 +51,9 @@ describe("daub paint", function()
     fixture.remove(pictures)
   end)
 
-  local function paint(out, words)
-    local list = { "paint", folder .. "/run", "--out", folder .. "/" .. out, "--quiet" }
+  local function paint(out, words, run)
+    local list = { "paint", folder .. "/" .. (run or "run"), "--out", folder .. "/" .. out,
+      "--quiet" }
     for word in words:gmatch("%S+") do list[#list + 1] = word end
     return fixture.daub(list)
   end
@@ -141,6 +142,56 @@ describe("daub paint", function()
     local pixels = assert(image.load(folder .. "/grid/grid-seed1-3x2.png"))
     assert.are.same({ 2 * 16 + 3 * 2, 3 * 32 + 4 * 2, 3 }, pixels.shape)
     assert.are.equal(2, #system.list_directory(folder .. "/grid"))
+    assert.are.equal(6, #json.decode(read("grid/grid-seed1-3x2.png.json")).pictures)
+  end)
+
+  it("chooses the best, tells why, and paints the same pictures as without", function()
+    local code, _, err = paint("best", "--best-of 16 --count 3")
+    assert.are.equal(1, code) -- two steps of dcgan paint grey
+    assert.truthy(err:match("none of 16 paintings can be taken: %d+ are blank"), err)
+    assert.are.equal(0, fixture.train(pictures, folder .. "/lite", fixture.small.lite
+      .. " --steps 1"))
+    local out
+    code, out, err = paint("best", "--best-of 16 --count 3 --size 64x32 --allow-copies", "lite")
+    assert.are.equal(0, code, err)
+    local ranks, scored = {}, 0
+    for path in out:gmatch("[^\n]+") do
+      local about = json.decode(assert(system.read_file(path .. ".json")))
+      assert.is_true(about.index >= 1 and about.index <= 16)
+      assert.are.equal(16, about.best_of)
+      assert.is_boolean(about.near.copy)
+      assert.is_number(about.score.critic + about.score.sharpness + about.score.novelty)
+      ranks[#ranks + 1], scored = about.rank, about.index
+    end
+    assert.is_true(#ranks >= 1)
+    for i = 1, #ranks do assert.are.equal(i, ranks[i]) end
+    assert.are.equal(0, (paint("some", ("--count %d --size 64x32 --allow-copies"):format(scored),
+      "lite")))
+    local name = ("/64x32-seed1-%03d.jpg"):format(scored)
+    assert.are.equal(read("some" .. name), read("best" .. name))
+  end)
+
+  it("is calmer when asked to be", function()
+    assert.are.equal(0, (paint("calm", "--calm --count 1 --size 64x32 --allow-copies")))
+    assert.are.equal(0, (paint("usual", "--count 1 --size 64x32 --allow-copies")))
+    local calm = json.decode(read("calm/64x32-seed1-001.jpg.json"))
+    local usual = json.decode(read("usual/64x32-seed1-001.jpg.json"))
+    assert.are.equal(0.75, calm.scale)
+    assert.is_true(math.abs(calm.latent[5] - 0.75 * usual.latent[5]) < 1e-6)
+    assert.are_not.equal(read("calm/64x32-seed1-001.jpg"), read("usual/64x32-seed1-001.jpg"))
+  end)
+
+  it("walks, and draws lines", function()
+    local code, out, err = paint("walk", "--walk 5 --count 3 --size 40x20 --allow-copies")
+    assert.are.equal(0, code, err)
+    assert.truthy(out:match("walk%-seed1%-5%.webp\n$"))
+    assert.are.equal(5, #system.list_directory(folder .. "/walk/walk-seed1-5"))
+    local _, info = image.decode(read("walk/walk-seed1-5.webp"))
+    assert.are.same({ 5, 40, 20 }, { info.frames, info.width, info.height })
+    assert.are.equal(3, #json.decode(read("walk/walk-seed1-5.webp.json")).pictures)
+    assert.are.equal(0, (paint("line", "--between 1,4:2 --count 4")))
+    local pixels = assert(image.load(folder .. "/line/strip-1.1-4.2-4.png"))
+    assert.are.same({ 16 + 2 * 2, 4 * 32 + 5 * 2, 3 }, pixels.shape)
   end)
 
   it("refuses what does not go together", function()

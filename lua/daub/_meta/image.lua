@@ -60,6 +60,16 @@ function M.encode_png(pixels) end            ---@return string
 function M.encode_jpeg(pixels, quality) end  ---@return string quality 1..100, default 90
 function M.encode_webp(pixels, quality) end  ---@return string quality 1..100, default 85
 
+-- An animated WebP that repeats for ever; frames are kept encoded. quality 1..100, default 80. Misuse raises.
+---@return daub.core.Animation
+function M.animation(width, height, quality) end
+
+---@class daub.core.Animation
+local Animation = {}
+function Animation:add(pixels, milliseconds) end -- u8, of the animation's size
+function Animation:finish() end                  ---@return string the file; no frame can follow
+function Animation:close() end                   -- lets go of it; finish() does not
+
 -- u8 or f32, {h, w} or {h, w, 1 … 4}; the same out. o: filter "box", "triangle", "mitchell" (default when shrinking),
 -- "catmullrom" (default otherwise), "lanczos3" (all threads); linear = true filters light instead of sRGB values (u8 only).
 function M.resize(pixels, width, height, o) end ---@return daub.Array

@@ -57,6 +57,14 @@ function M.painter(options, state, o)
     theme = o and o.theme, palette = o and o.palette })
 end
 
+---The critic of a checkpoint, to judge paintings by.
+---@param options table of the run
+---@param state table the checkpoint's
+---@return daub.Module critic in eval mode
+function M.critic(options, state)
+  return M.network(options.recipe).critic(M.shape(options)):load_state(state.critic):eval()
+end
+
 ---The clusters that tell themes apart as a run has them: those it was told of, or else those of
 ---the pictures it learnt from.
 ---@param state table a checkpoint's

@@ -5,7 +5,8 @@
 --     local jpeg = sample.encode(pixels, "jpeg", 700000)
 --
 -- Picture i of a seed is always the same, however many are painted: each has its own place in the
--- seed's random numbers, and each goes through the network alone.
+-- seed's random numbers, and each goes through the network alone. Where many are painted to choose
+-- among them, or as the frames of a walk, eight go at once: two to three times as fast.
 local autograd = require "daub.autograd"
 local core = require "daub.core.array"
 local image = require "daub.image"
@@ -16,6 +17,7 @@ local M = {}
 
 local APART = 2 ^ 20 -- random numbers between two pictures
 local BATCH = 32
+M.eight = 8 -- pictures at once; their bits hang on this number, not on which they are
 local QUALITIES = { 95, 92, 88, 84, 80, 75, 70, 60, 50, 40, 30 }
 
 ---The latent of one picture: N(0, 1) {1, size}.
@@ -32,6 +34,32 @@ end
 ---@return daub.Tensor f32 {height, width, 3}, -1 … 1
 function M.paint(network, z)
   return autograd.no_grad(function() return network(z):select(1, 1) end)
+end
+
+---Runs a network over many rows, eight at a time, each bit for bit as among any other seven.
+---@param network daub.Module in eval mode
+---@param x daub.Tensor {N, …}
+---@param dtype? "u8"|"f32" pictures rounded to steps of 255 (the default), or numbers as they are
+---@return daub.Tensor {N, …}
+function M.batch(network, x, dtype)
+  local list, count = {}, x.shape[1]
+  autograd.no_grad(function()
+    for first = 1, count, M.eight do
+      local own = math.min(M.eight, count - first + 1)
+      local index = {}
+      for k = 1, M.eight do index[k] = first + math.min(k, own) - 1 end
+      local y = network(x:index_select(1, index)):narrow(1, 1, own):contiguous()
+      list[#list + 1] = dtype == "f32" and y or image.from_float(y)
+    end
+  end)
+  return tensor.cat(list, 1)
+end
+
+---A picture's layout and colours.
+---@param pixels daub.Tensor u8 {height, width, 3}
+---@return daub.Tensor f32 {8, 24, 3}
+function M.thumbnail(pixels)
+  return image.resize(image.to_float(pixels), 24, 8, { filter = "box" })
 end
 
 ---Many pictures as `paint` has them, a batch at a time and rounded to steps of 255: to measure.
