@@ -1,21 +1,20 @@
--- Sums of paintings: the means of some latents, minus and plus those of others, as the smiling man of
--- Radford, Metz and Chintala's DCGAN paper (2016) came from smiling woman - woman + man.
+-- Sums of paintings: latents minus the mean of others plus that of yet others, as the smiling man
+-- of Radford, Metz and Chintala's DCGAN paper (2016) came from smiling woman - woman + man.
 --
 --     daub examples/latent_arithmetic.lua RUN OUT.png [SEED]
 --
--- Of 256 paintings the six that are most so stand for a kind: bright above and dark below is a
--- "landscape", warm a "warm one". Rows of OUT.png: A, minus B, plus C, and what comes of it. Change
+-- Of 256 paintings the six that are most so stand for a kind: landscapes are brighter above. Rows
+-- of OUT.png: dark landscapes, dark ones, bright ones, and the landscapes - dark + bright. Change
 -- `kinds` to try others, or put numbers of paintings you like into the lists.
-local F = require "daub.tensor"
-local data = require "daub.learn.run"
 local image = require "daub.image"
 local plan = require "daub.learn.plan"
+local runs = require "daub.learn.run"
 local sample = require "daub.paint.sample"
-local system = require "daub.core.system"
+local tensor = require "daub.tensor"
 
 local path, out, seed = arg[1], arg[2], tonumber(arg[3] or 1)
 if not (path and out and seed) then error("usage: latent_arithmetic.lua RUN OUT.png [SEED]", 0) end
-local run = assert(data.read(path))
+local run = assert(runs.read(path))
 local _, checkpoint = assert(run:checkpoint())
 local painter = assert(plan.painter(run.options, assert(run:load(checkpoint))))
 
@@ -23,17 +22,16 @@ local painter = assert(plan.painter(run.options, assert(run:load(checkpoint))))
 local COUNT, BEST = 256, 6
 local latents = {}
 for i = 1, COUNT do latents[i] = sample.latent(seed, i, run.options.settings.latent) end
-latents = F.cat(latents, 1)
+latents = tensor.cat(latents, 1)
 local painted = image.to_float(sample.batch(painter, latents)) -- {256, h, w, 3}
 local half = math.floor(painted.shape[2] / 2)
 local above = painted:narrow(2, 1, half):reshape { COUNT, -1 }:mean(2)
 local below = painted:narrow(2, half + 1, half):reshape { COUNT, -1 }:mean(2)
-local red = painted:select(4, 1):reshape { COUNT, -1 }:mean(2)
-local blue = painted:select(4, 3):reshape { COUNT, -1 }:mean(2)
+local light, fall = (above + below) / 2, above - below
 local kinds = {
-  A = (above - below) + (blue - red), -- a cold landscape
-  B = blue - red,                     -- cold
-  C = red - blue,                     -- warm
+  A = fall - light,               -- a dark landscape
+  B = -light - fall:abs() * 2,    -- dark
+  C = light - fall:abs() * 2,     -- bright
 }
 
 -- The numbers of those that are most of a kind.
@@ -44,7 +42,7 @@ end
 local function mean(list) return latents:index_select(1, list):mean(1, true) end
 local a, b, c = most "A", most "B", most "C"
 
--- A - B + C, back on the sphere where latents lie; and each of A's own moved the same way.
+-- A - B + C, back on the sphere where latents lie.
 local way = mean(c) - mean(b)
 local function moved(z)
   local sum = z + way
@@ -55,6 +53,6 @@ for _, z in ipairs { latents:index_select(1, a), latents:index_select(1, b),
   latents:index_select(1, c), moved(latents:index_select(1, a)) } do
   rows[#rows + 1] = sample.batch(painter, z)
 end
-assert(image.save(out, image.grid(F.cat(rows, 1), { columns = BEST })))
+assert(image.save(out, image.grid(tensor.cat(rows, 1), { columns = BEST })))
 print(("A: %s\nB: %s\nC: %s\nA - B + C: the last row of %s"):format(table.concat(a, " "),
-  table.concat(b, " "), table.concat(c, " "), system.realpath(out)))
+  table.concat(b, " "), table.concat(c, " "), out))
