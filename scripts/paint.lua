@@ -77,9 +77,10 @@ if not dataset then report:note("the covers it learnt from are gone: copies cann
 local index = dataset and near.open(dataset, r:dataset())
 
 local wall = hang.new { out = o.out, painter = painter, enlarger = enlarger, report = report,
-  dataset = dataset, near = index, must = must, provenance = { run = must(system.realpath(o.run)),
-    step = step, checkpoint = must(system.sha256_file(checkpoint)), recipe = options.recipe,
-    seed = o.seed, scale = ask.scale, best_of = o.best_of } }
+  dataset = dataset, near = index, must = must, mark = ask.mark,
+  provenance = { run = must(system.realpath(o.run)), step = step,
+    checkpoint = must(system.sha256_file(checkpoint)), recipe = options.recipe, seed = o.seed,
+    scale = ask.scale, best_of = o.best_of } }
 local drawing = draw.new { painter = painter, near = index, allow_copies = o.allow_copies,
   critic = o.best_of and plan.critic(options, state),
   finder = finder, scale = ask.scale,

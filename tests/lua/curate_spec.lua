@@ -279,6 +279,9 @@ describe("what is asked of paint", function()
     ask = read { walk = 5, calm = true }
     assert.are.same({ "walk", 5, request.calm }, { ask.kind, ask.count, ask.scale })
     assert.is_nil(ask.size)
+    assert.are.equal("-calm", ask.mark)
+    ask = read { theme = "landscape", palette = "#1B2A49,f2a65a" }
+    assert.are.equal("-landscape-1b2a49-f2a65a", ask.mark)
     assert.are.equal(8, read { walk = 100 }.count)
     assert.are.equal(9, read { between = "1,2" }.count)
   end)

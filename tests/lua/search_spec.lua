@@ -131,13 +131,14 @@ describe("daub paint --theme --palette", function()
     for word in words:gmatch("%S+") do list[#list + 1] = word end
     return fixture.daub(list)
   end
-  local function about()
-    return json.decode(assert(system.read_file(folder .. "/out/60x20-seed1-001.jpg.json")))
+  local function about(mark)
+    return json.decode(assert(system.read_file(
+      ("%s/out/60x20-%s-seed1-001.jpg.json"):format(folder, mark))))
   end
 
   it("writes the distance reached beside the picture", function()
     assert.are.equal(0, (paint "--palette #1b2a49,#f2a65a"))
-    local told = about().palette
+    local told = about("1b2a49-f2a65a").palette
     assert.is_true(told.distance <= told.drawn)
     assert.are.same({ "#1b2a49", "#f2a65a" }, told.wanted)
     assert.are.equal(5, #told.found)
@@ -152,7 +153,7 @@ describe("daub paint --theme --palette", function()
       local code, _, err = paint("--theme " .. theme)
       if code == 0 then
         came = came + 1
-        assert.are.equal(theme, about().theme)
+        assert.are.equal(theme, about(theme).theme)
       else
         assert.are.equal(1, code)
         assert.truthy(err:match("^daub: paint: none of 256 .* is called " .. theme))

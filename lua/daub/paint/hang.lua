@@ -2,7 +2,7 @@
 -- it.
 --
 --     local wall = hang.new { out = "out", painter = G, enlarger = e, report = report,
---       must = must, provenance = { run = …, step = …, seed = 1 } }
+--       must = must, mark = "", provenance = { run = …, step = …, seed = 1 } }
 --     local path = wall:single(pick, { width = 1500, height = 500, label = "x", format = "jpeg" })
 --
 -- `must(value, message)` gives the value, or ends the recipe with the message.
@@ -19,8 +19,8 @@ local M = {}
 local Wall = {}
 Wall.__index = Wall
 
----@param o table out, painter, enlarger, report, provenance, must; dataset and near: for the
---- nearest covers, or nil
+---@param o table out, painter, enlarger, report, provenance, must; mark: in the names of files;
+--- dataset and near: for the nearest covers, or nil
 ---@return daub.paint.Wall
 function M.new(o) return setmetatable(o, Wall) end
 
@@ -61,7 +61,7 @@ function Wall:single(pick, o)
   local pixels = sample.paint(self.painter, pick.z)
   local large, enlarged = self.enlarger:enlarge(pixels, o.width, o.height)
   local bytes = self.must(sample.encode(large, o.format, o.max_bytes))
-  local name = ("%s-seed%d-%03d.%s"):format(o.label, self.provenance.seed, pick.index,
+  local name = ("%s%s-seed%d-%03d.%s"):format(o.label, self.mark, self.provenance.seed, pick.index,
     o.format == "png" and "png" or "jpg")
   return self:write(name, bytes, {
     index = pick.index, latent = pick.z:totable()[1], size = { width = o.width, height = o.height },
@@ -79,8 +79,8 @@ function Wall:grid(picks, size, found)
   local columns, rows = size.width, size.height
   local list = {}
   for i, pick in ipairs(picks) do list[i] = sample.paint(self.painter, pick.z) end
-  return self:write(("grid-seed%d-%dx%d.png"):format(self.provenance.seed, columns, rows),
-    image.encode(image.grid(list, { columns = columns }), "png"),
+  return self:write(("grid%s-seed%d-%dx%d.png"):format(self.mark, self.provenance.seed, columns,
+    rows), image.encode(image.grid(list, { columns = columns }), "png"),
     { grid = { columns = columns, rows = rows }, pictures = listed(picks), theme = found.theme,
       palette = found.palette })
 end
@@ -92,8 +92,8 @@ end
 ---@return string path
 function Wall:strip(a, b, count)
   local painted = sample.batch(self.painter, walk.line(a.z, b.z, count))
-  return self:write(("strip-%d.%d-%d.%d-%d.png"):format(a.seed, a.index, b.seed, b.index, count),
-    image.encode(image.grid(painted, { columns = count }), "png"),
+  return self:write(("strip%s-%d.%d-%d.%d-%d.png"):format(self.mark, a.seed, a.index, b.seed,
+    b.index, count), image.encode(image.grid(painted, { columns = count }), "png"),
     { strip = { count = count }, pictures = listed { a, b } })
 end
 
@@ -106,7 +106,7 @@ function Wall:walk(picks, frames, size)
   local stops, painted, copies, first = {}, nil, {}, 0
   for i, pick in ipairs(picks) do stops[i] = pick.z end
   local z = walk.loop(stops, frames)
-  local base = ("%s/walk-seed%d-%d"):format(self.out, self.provenance.seed, frames)
+  local base = ("%s/walk%s-seed%d-%d"):format(self.out, self.mark, self.provenance.seed, frames)
   local made, message = film.write(base, frames, function(i)
     if system.interrupted() then return nil end
     if i > first + (painted and painted.shape[1] or 0) then

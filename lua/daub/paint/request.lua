@@ -2,7 +2,7 @@
 --
 --     local ask, message = request.read(o)                   -- o: daub.cli's table
 --     ask.kind                                               -- "pictures", "walk" or "strip"
---     ask.count, ask.cells, ask.pair, ask.colours, ask.scale, ask.size
+--     ask.count, ask.cells, ask.pair, ask.colours, ask.scale, ask.size, ask.mark
 local draw = require "daub.paint.draw"
 local palette = require "daub.looks.palette"
 local sizes = require "daub.paint.sizes"
@@ -55,6 +55,15 @@ local function counts(o, ask)
   end
 end
 
+-- What tells the files of different wishes apart: "", "-calm", "-landscape-1b2a49-f2a65a" …
+local function mark(o, colours)
+  local words = { o.calm and "-calm" or o.wild and "-wild" or "", o.theme and "-" .. o.theme or "" }
+  for _, hex in ipairs(colours and palette.hex(colours) or {}) do
+    words[#words + 1] = "-" .. hex:sub(2)
+  end
+  return table.concat(words)
+end
+
 ---@param o table size, ["for"], grid, count, best_of, walk, between, palette, calm, wild, seed …
 ---@return table|nil ask, string? message
 function M.read(o)
@@ -69,6 +78,7 @@ function M.read(o)
     ask.colours, message = palette.parse(o.palette)
     if message then return nil, "--palette: " .. message end
   end
+  ask.mark = mark(o, ask.colours)
   local size = o.size or sizes.networks[o["for"]] or ask.kind == "pictures" and sizes.networks.x
   ask.size = size and { width = size.width, height = size.height, max_bytes = size.max_bytes,
     ["for"] = o["for"], format = o.format,
