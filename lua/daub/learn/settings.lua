@@ -34,7 +34,7 @@ local function declared(network)
     known.flavour = { "swift", one_of = options.sorted_keys(network.flavours) }
     known.handover = { 1, min = 0.01, max = 1 } -- share of the run; 1: never
   end
-  if network.conditions then known.condition = { "none", one_of = network.conditions } end
+  if network.conditions then known.condition = { "both", one_of = network.conditions } end
   return known
 end
 
