@@ -105,10 +105,11 @@ if count >= data.fewest and not system.stat(run .. "/upscaler.safetensors") then
     steps = o.steps and math.ceil(o.steps / 10) })
 end
 
--- 4. The paintings.
+-- 4. The paintings; the best one first.
 stage("paint", { run, "--out", paintings, "--grid", "4x8" }, { seed = o.seed })
-local painted = stage("paint", { run, "--out", paintings },
-  { seed = o.seed, ["for"] = o["for"], count = o.count })
+local choose = { run, "--out", paintings }
+add(choose, "--best-of", math.max(256, o.count))
+local painted = stage("paint", choose, { seed = o.seed, ["for"] = o["for"], count = o.count })
 report:say(("collection: %s (sheet.png)\nrun: %s (samples/)\npaintings: %s"):format(covers, run,
   paintings))
 report:event { event = "done", cover = painted[1], collection = covers, run = run }

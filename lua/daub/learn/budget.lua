@@ -23,7 +23,7 @@ local M = {}
 -- of a picture, in those of the last network.
 M.networks = {
   { recipe = "base", width = 192, height = 64, cost = 3.8, pictures = 500e3 },
-  { recipe = "lite", width = 192, height = 64, cost = 2.6, pictures = 60e3 },
+  { recipe = "lite", width = 192, height = 64, cost = 2.6, pictures = 100e3 },
   { recipe = "tiny", width = 96, height = 32, cost = 1, pictures = 0 },
 }
 

@@ -125,19 +125,19 @@ local function candidate(pick, pixels, logit)
 end
 
 -- Numbers 1 … n without blank ones and near-copies: picks, what they are judged by, features and
--- layouts; and what was passed over.
+-- layouts; what was passed over, and the blank ones.
 local function sift(self, n)
-  local told, kept, candidates = { copies = {}, blank = 0 }, {}, {}
+  local told, blank, kept, candidates = { copies = {} }, {}, {}, {}
   local features, layouts = {}, {}
   for first = 1, n, sample.eight do
     if system.interrupted() then break end
     local picks, painted, seen = paint(self, first, math.min(first + sample.eight - 1, n))
-    if not picks then return nil, nil, painted end
+    if not picks then return nil, painted end
     local logits = sample.batch(self.critic, image.to_float(painted), "f32")
     for k, pick in ipairs(picks) do
       local pixels = painted:select(1, k):contiguous()
-      if curate.is_blank(pixels) then told.blank = told.blank + 1
-      elseif is_copy(self, pick) then told.copies[#told.copies + 1] = pick
+      if is_copy(self, pick) then told.copies[#told.copies + 1] = pick
+      elseif curate.is_blank(pixels) then blank[#blank + 1] = pick
       else
         kept[#kept + 1] = pick
         candidates[#kept] = candidate(pick, pixels, logits:select(1, k):item())
@@ -148,23 +148,27 @@ local function sift(self, n)
     if self.progress then self.progress(first, n) end
   end
   return { picks = kept, candidates = candidates, sets = layouts[1] and
-    { tensor.cat(layouts, 1), features[1] and tensor.cat(features, 1) } }, told
+    { tensor.cat(layouts, 1), features[1] and tensor.cat(features, 1) } }, told, blank
 end
 
+-- The best of numbers 1 … n; blank ones only where others do not suffice.
 local function best_ones(self, count, n)
-  local found, told, message = sift(self, n)
-  if not found then return nil, message end
-  local kept, candidates = found.picks, found.candidates
+  local found, told, blank = sift(self, n)
+  if not found then return nil, told end
+  local kept, picks = found.picks, {}
   if system.interrupted() then return {}, told end
-  if #kept == 0 then
-    return nil, ("none of %d paintings can be taken: %d are blank, %d nearly covers"):format(n,
-      told.blank, #told.copies)
+  if kept[1] then
+    local scores = curate.scores(found.candidates,
+      { sharpness = typical_sharpness(self, found.candidates) })
+    for rank, k in ipairs(curate.choose(scores, found.sets, count)) do
+      kept[k].score, kept[k].rank = scores[k], rank
+      picks[rank] = kept[k]
+    end
   end
-  local scores = curate.scores(candidates, { sharpness = typical_sharpness(self, candidates) })
-  local picks = {}
-  for rank, k in ipairs(curate.choose(scores, found.sets, count)) do
-    kept[k].score, kept[k].rank = scores[k], rank
-    picks[rank] = kept[k]
+  for i = 1, math.min(#blank, count - #picks) do picks[#picks + 1] = table.remove(blank, 1) end
+  told.blank = #blank
+  if not picks[1] then
+    return nil, ("all of %d paintings are nearly covers (--allow-copies takes them)"):format(n)
   end
   return picks, told
 end
