@@ -165,7 +165,7 @@ local function best_ones(self, count, n)
       picks[rank] = kept[k]
     end
   end
-  for i = 1, math.min(#blank, count - #picks) do picks[#picks + 1] = table.remove(blank, 1) end
+  for _ = 1, math.min(#blank, count - #picks) do picks[#picks + 1] = table.remove(blank, 1) end
   told.blank = #blank
   if not picks[1] then
     return nil, ("all of %d paintings are nearly covers (--allow-copies takes them)"):format(n)
