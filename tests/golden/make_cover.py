@@ -42,11 +42,11 @@ def weight(name, shape, fan_in):
     return parameter(name, shape, math.sqrt(24 / fan_in))
 
 
-def conv(x, name, kernel, outputs, stride=1, bias=False):
+def conv(x, name, kernel, outputs, bias=False):
     inputs = x.shape[1]
     w = weight(name + ".weight", (kernel, kernel, inputs, outputs), kernel * kernel * inputs)
     b = parameter(name + ".bias", (outputs,), 0.2) if bias else None
-    return F.conv2d(x, w.permute(3, 2, 0, 1), b, stride, (kernel - 1) // 2)
+    return F.conv2d(x, w.permute(3, 2, 0, 1), b, padding=(kernel - 1) // 2)
 
 
 def doubled(x, name, outputs):
@@ -136,7 +136,7 @@ def critic(x):
         if level in (3, 4):
             x = lrelu(norm(conv(x, layer(), 3, x.shape[1]), layer(2)))
         name, c = layer(), WIDTHS[level - 2]
-        a = lrelu(norm(conv(x, name + ".conv.1", 4, c, stride=2), name + ".conv.2"))
+        a = lrelu(norm(F.avg_pool2d(conv(x, name + ".conv.1", 3, c), 2), name + ".conv.2"))
         b = norm(conv(F.avg_pool2d(x, 2), name + ".short.2", 1, c), name + ".short.3")
         x = a + b
     layer()
@@ -152,7 +152,7 @@ def steady(x):
         if level in (3, 4):
             x = lrelu(conv(x, layer(2), 3, x.shape[1], bias=True))
         name, c = layer(), WIDTHS[level - 2]
-        a = lrelu(conv(x, name + ".conv.1", 4, c, stride=2, bias=True))
+        a = lrelu(F.avg_pool2d(conv(x, name + ".conv.1", 3, c, bias=True), 2))
         x = a + conv(F.avg_pool2d(x, 2), name + ".short.2", 1, c, bias=True)
     x = lrelu(conv(x, layer(2), 3, WIDTHS[0], bias=True))
     layer()

@@ -6,7 +6,7 @@
 --     average:settle(noise, 16)                               -- before painting or saving
 --     average:paint(z)                                        -- {N, height, width, 3}
 --
--- Half of its weight is at most 10,000 pictures old, and at most a twentieth of all pictures shown.
+-- Half of its weight is at most 10,000 pictures old, and at most a fifth of all pictures shown.
 local autograd = require "daub.autograd"
 local optim = require "daub.optim"
 
@@ -15,7 +15,7 @@ local optim = require "daub.optim"
 local Average = {}
 Average.__index = Average
 
-local MEMORY, SHARE = 10000, 0.05
+local MEMORY, SHARE = 10000, 0.2
 
 ---@param source daub.Module the generator that learns
 ---@param network daub.Module another of its kind

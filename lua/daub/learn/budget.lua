@@ -28,7 +28,7 @@ M.networks = {
 }
 
 -- The first batch with which so many steps can be made.
-M.batches = { { batch = 32, steps = 1500 }, { batch = 16, steps = 1500 }, { batch = 8, steps = 0 } }
+M.batches = { { batch = 32, steps = 6000 }, { batch = 16, steps = 1500 }, { batch = 8, steps = 0 } }
 
 -- Settings for collections of less than so many pictures (those that are held out not counted); the
 -- last line is for all. passes: over the collection, then training ends; 0 is no end.
