@@ -23,13 +23,12 @@ local o = cli.parse(arg, {
   notes = "The floor of a distance is the same with training covers in place of paintings.",
 })
 local checkpoint = require "daub.checkpoint"
-local collection = require "daub.collect.collection"
+local gathered = require "daub.pictures"
 local data = require "daub.learn.data"
 local measure = require "daub.measure"
 local plan = require "daub.learn.plan"
 local run = require "daub.learn.run"
 local sample = require "daub.paint.sample"
-local system = require "daub.core.system"
 local words = require "daub.measure.words"
 local report = cli.reporter(o)
 
@@ -55,12 +54,7 @@ end
 size = size or plan.defaults.size
 
 -- 2. The collection, parted as daub train does it.
-local pictures
-if system.stat(o.collection .. "/collection.db") then
-  pictures = must(must(collection.open(o.collection)):pictures())
-else
-  pictures = must(data.folder(o.collection))
-end
+local pictures = must(gathered.of(o.collection))
 local packed = { width = size.width, height = size.height, cache = o.collection .. "/cache",
   report = report }
 local learnt, held = data.split(pictures)

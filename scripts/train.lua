@@ -35,7 +35,7 @@ local augment = require "daub.learn.augment"
 local conditions = require "daub.learn.conditions"
 local Critics = require "daub.learn.critics"
 local Average = require "daub.learn.average"
-local collection = require "daub.collect.collection"
+local gathered = require "daub.pictures"
 local optim = require "daub.optim"
 local system = require "daub.core.system"
 local report = cli.reporter(o)
@@ -48,12 +48,7 @@ end
 
 -- The pictures, and the run with its options.
 o.collection = must(o.switch or o.collection, "COLLECTION is missing", "usage")
-local pictures
-if system.stat(o.collection .. "/collection.db") then
-  pictures = must(must(collection.open(o.collection)):pictures())
-else
-  pictures = must(data.folder(o.collection))
-end
+local pictures = must(gathered.of(o.collection))
 must(#pictures > 0, o.collection .. ": no pictures to learn from (collect some first)")
 local learnt, held = data.split(pictures)
 local given, planned = must(budget.choose(o, #learnt))

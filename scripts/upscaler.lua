@@ -23,7 +23,7 @@ local o = cli.parse(arg, {
   },
 })
 local Model = require "daub.upscale.model"
-local collection = require "daub.collect.collection"
+local gathered = require "daub.pictures"
 local crops = require "daub.upscale.crops"
 local daub = require "daub"
 local data = require "daub.learn.data"
@@ -51,12 +51,7 @@ local function finish(found, path)
 end
 
 -- The pictures, a tenth of them held out, and where the result goes.
-local pictures
-if system.stat(o.collection .. "/collection.db") then
-  pictures = must(must(collection.open(o.collection)):pictures())
-else
-  pictures = must(data.folder(o.collection))
-end
+local pictures = must(gathered.of(o.collection))
 must(#pictures >= data.fewest, ("%s: %d pictures are too few to learn from and hold some out (%d "
   .. "expected, collect more)"):format(o.collection, #pictures, data.fewest))
 local train, held = data.split(pictures)

@@ -13,10 +13,9 @@ local o = cli.parse(arg, {
       help = "of the pictures (default: 192x64)" },
   },
 })
-local collection = require "daub.collect.collection"
+local gathered = require "daub.pictures"
 local data = require "daub.learn.data"
 local safetensors = require "daub.safetensors"
-local system = require "daub.core.system"
 local tensor = require "daub.tensor"
 
 local function must(value, message)
@@ -24,12 +23,7 @@ local function must(value, message)
   return value
 end
 
-local pictures
-if system.stat(o.collection .. "/collection.db") then
-  pictures = must(must(collection.open(o.collection)):pictures())
-else
-  pictures = must(data.folder(o.collection))
-end
+local pictures = must(gathered.of(o.collection))
 local dataset = must(data.open((data.split(pictures)), { width = o.size.width,
   height = o.size.height, cache = o.collection .. "/cache" }))
 local list = {}

@@ -4,6 +4,7 @@ local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
 local checkpoint = require "daub.checkpoint"
 local daub = require "daub"
+local enlarging = require "support.enlarging"
 local fixture = require "support.learning"
 local lanczos = require "daub.upscale.lanczos"
 local network = require "daub.upscale.network"
@@ -13,24 +14,8 @@ local safetensors = require "daub.safetensors"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
 
-local SMALL = { features = 8, layers = 2 }
-
--- A model whose networks do something, at the weights given.
-local function restless(first, later)
-  daub.seed(5)
-  local model = Model.new(SMALL)
-  for _, factor in ipairs(network.factors) do
-    model.nets[factor].last.weight:requires_grad_(false):normal_(0, 0.1):requires_grad_(true)
-    model.weights.first[factor], model.weights.later[factor] = first, later
-  end
-  return model
-end
-
-local function picture(height, width)
-  return tensor.rand({ height, width, 3 }, { generator = tensor.generator(2) }) * 2 - 1
-end
-
-local function largest(x) return x:abs():max():item() end
+local SMALL, restless = enlarging.small, enlarging.restless
+local picture, largest = enlarging.picture, enlarging.largest
 
 describe("an upscaler that learnt nothing", function()
   it("adds nothing to Lanczos", function()
