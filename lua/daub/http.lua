@@ -22,9 +22,9 @@ local M = {}
 --- without a byte, `total_timeout` 600, `connect_timeout` 15; `max_bytes` 32 MiB of one answer;
 --- `max_redirects` 5; `ca_file` (PEM) in place of the system's certificates; `retries` 4 after the
 --- first attempt, delayed by up to `backoff` 0.5 seconds, doubling, at most `max_backoff` 30;
---- `max_wait` 1200 seconds a request may spend waiting for rate limits; `on_wait(host,
---- seconds_left, reason)`, called once a second while a host is waited for, and with 0 when that is
---- over.
+--- `max_wait` 1200 seconds a request may spend waiting for rate limits; `on_limit` "wait" or "stop"
+--- (a rate limit then is a failure at once); `on_wait(host, seconds_left, reason)`, called once a
+--- second while a host is waited for, and with 0 when that is over.
 ---
 --- Requests (`add`, `request`, `get`, `get_many`) have `url`, and may have `method`; `headers`
 --- {Name = value}; one of `body`, `json` (a value to send as JSON) and `form` (a list of {name =,

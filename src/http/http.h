@@ -126,4 +126,7 @@ bool daub_http_cancel(daub_http *http, int64_t id); // false: no such transfer, 
 // counts.
 daub_status daub_http_hold(daub_http *http, const char *url, double seconds);
 
+// At most so many transfers at once to the origin of `url`, for as long as the session lives.
+daub_status daub_http_cap(daub_http *http, const char *url, int most);
+
 #endif

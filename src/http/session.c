@@ -12,6 +12,7 @@ typedef struct host {
     struct host *next;
     char *origin;
     int running;
+    int most;             // at once; 0: as the session's options say
     double not_before;    // monotonic time: nothing starts earlier
     daub_transfer *first; // waiting
     daub_transfer **last; // where the next to wait is linked in
@@ -118,7 +119,7 @@ static host *find_host(daub_http *http, const char *origin) {
 static void forget_idle_hosts(daub_http *http) {
     for (host **at = &http->hosts; *at;) {
         host *h = *at;
-        if (h->first || h->running || h->not_before > http->driven_at) {
+        if (h->first || h->running || h->most || h->not_before > http->driven_at) {
             at = &h->next;
             continue;
         }
@@ -244,6 +245,17 @@ daub_status daub_http_hold(daub_http *http, const char *text, double seconds) {
     return DAUB_OK;
 }
 
+daub_status daub_http_cap(daub_http *http, const char *text, int most) {
+    daub_url url;
+    daub_status status = daub_url_parse(&url, text);
+    if (status != DAUB_OK) return status;
+    host *h = find_host(http, url.origin);
+    daub_url_free(&url);
+    if (!h) return DAUB_NO_MEMORY;
+    h->most = most;
+    return DAUB_OK;
+}
+
 // ---- Driving -----------------------------------------------------------------------------------
 
 static void start(daub_http *http, daub_transfer *t) {
@@ -257,7 +269,8 @@ static void start(daub_http *http, daub_transfer *t) {
 }
 
 static daub_transfer *next_ready(daub_http *http, host *h) {
-    if (h->running >= http->options.per_host || h->not_before > http->driven_at) return NULL;
+    int most = h->most ? h->most : http->options.per_host;
+    if (h->running >= most || h->not_before > http->driven_at) return NULL;
     daub_transfer *t = h->first;
     while (t && t->not_before > http->driven_at) t = t->next;
     return t;

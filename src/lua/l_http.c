@@ -262,6 +262,16 @@ static int l_hold(lua_State *L) {
     return 1;
 }
 
+static int l_cap(lua_State *L) {
+    daub_http *http = check_session(L);
+    int most = (int)luaL_checkinteger(L, 3);
+    luaL_argcheck(L, most >= 1, 3, "at least 1 expected");
+    daub_status status = daub_http_cap(http, luaL_checkstring(L, 2), most);
+    if (status != DAUB_OK) return lx_fail(L, status);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 static int l_close(lua_State *L) {
     daub_http **http = luaL_checkudata(L, 1, HTTP_SESSION);
     daub_http_close(*http);
@@ -302,7 +312,8 @@ static int l_date(lua_State *L) {
 int luaopen_daub_core_http(lua_State *L) {
     static const luaL_Reg methods[] = {
         {"add", l_add},   {"poll", l_poll},   {"pending", l_pending}, {"cancel", l_cancel},
-        {"hold", l_hold}, {"close", l_close}, {"__gc", l_close},      {NULL, NULL},
+        {"hold", l_hold}, {"cap", l_cap},     {"close", l_close},     {"__gc", l_close},
+        {NULL, NULL},
     };
     static const luaL_Reg functions[] = {
         {"session", l_session},

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -197,6 +198,14 @@ static int l_sha256_file(lua_State *L) {
     return 1;
 }
 
+// Not even a core dump may hold a secret, wherever the system would send it.
+static int l_no_dumps(lua_State *L) {
+    (void)L;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    return 0;
+}
+
 static int l_hmac_sha1(lua_State *L) {
     size_t key_size, size;
     const char *key = luaL_checklstring(L, 1, &key_size), *bytes = luaL_checklstring(L, 2, &size);
@@ -239,6 +248,7 @@ static const luaL_Reg functions[] = {
     {"terminal_size", l_terminal_size},
     {"sha256", l_sha256},
     {"sha256_file", l_sha256_file},
+    {"no_dumps", l_no_dumps},
     {"hmac_sha1", l_hmac_sha1},
     {"base64", l_base64},
     {"random_bytes", l_random_bytes},

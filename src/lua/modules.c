@@ -10,6 +10,7 @@ static const luaL_Reg modules[] = {
     {"daub.core.data", luaopen_daub_core_data},
     {"daub.core.http", luaopen_daub_core_http},
     {"daub.core.image", luaopen_daub_core_image},
+    {"daub.core.loopback", luaopen_daub_core_loopback},
     {"daub.core.sqlite", luaopen_daub_core_sqlite},
     {"daub.core.system", luaopen_daub_core_system},
     {NULL, NULL},

@@ -10,6 +10,7 @@ int luaopen_daub_core_conv(lua_State *L);
 int luaopen_daub_core_data(lua_State *L);
 int luaopen_daub_core_http(lua_State *L);
 int luaopen_daub_core_image(lua_State *L);
+int luaopen_daub_core_loopback(lua_State *L);
 int luaopen_daub_core_sqlite(lua_State *L);
 int luaopen_daub_core_system(lua_State *L);
 

@@ -82,6 +82,11 @@ function S:cancel(id) end
 ---@param seconds number
 ---@return true?, string? message, string? code
 function S:hold(url, seconds) end
+---At most so many transfers at once to the origin of `url`, from now on.
+---@param url string
+---@param most integer
+---@return true?, string? message, string? code
+function S:cap(url, most) end
 ---Drops everything; partial files are removed.
 function S:close() end
 

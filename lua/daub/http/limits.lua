@@ -13,6 +13,10 @@
 --   RateLimit: limit=…, remaining=…, reset=…  and  RateLimit: "name";r=…;t=…   (IETF drafts)
 --   X-App-Usage, X-Business-Use-Case-Usage    per cent of an allowance (Facebook)
 --   retry_after in a JSON body                seconds (Discord, Matrix)
+--   "resetMs" in a JSON body                  milliseconds since 1970 (Misskey)
+--   "quotaExceeded" in a JSON body with 403   until midnight in California (YouTube)
+-- What is left of a window of 60 calls or more is spread over the rest of it once less than a tenth
+-- of it is left: that wait is called "pacing".
 -- Times are taken against the server's own Date header, so a wrong clock here does no harm. A
 -- second is added to what a server says, because its window may end within the second it names.
 local core = require "daub.core.http"
@@ -22,6 +26,10 @@ local M = {}
 local MARGIN = 1          -- seconds added to what a server says
 local LONGEST_TIME = 60   -- bytes; longer texts are no times
 local LONGEST_TEXT = 4096 -- bytes looked at otherwise: patterns must not crawl through hostile ones
+local PACED_WINDOW = 60   -- calls; those of a smaller window are simply used up
+local PACED_SHARE = 0.1   -- of a window's calls left: from then on they are spread
+local DAY = 86400
+local QUOTA_ENDS = 8 * 3600 -- seconds of the day in UTC: midnight of Pacific Standard Time
 local USAGE_PAUSE = 300   -- Facebook names no time: its window of an hour slides
 
 --- Seconds since 1970 of "2026-08-01T13:50:00.621469Z" or nil; offsets are read, none means UTC.
@@ -69,7 +77,8 @@ function M.seconds_until(text, now)
   return at and math.max(0, at - now)
 end
 
-local FIELDS = { remaining = "remaining", reset = "reset", ["reset-after"] = "reset_after" }
+local FIELDS = { limit = "limit", remaining = "remaining", reset = "reset",
+  ["reset-after"] = "reset_after" }
 
 -- The windows the headers tell of: {remaining = number?, seconds = number?}, one per prefix
 -- ("x-ratelimit-", "x-ratelimit-perday-", …).
@@ -92,11 +101,12 @@ local function windows_of(headers, now)
   local draft = headers.ratelimit and headers.ratelimit:sub(1, LONGEST_TEXT)
   if draft then
     local w = window("ratelimit")
+    w.limit = draft:match("limit=(%d+)")
     w.remaining = draft:match("remaining=(%d+)") or draft:match(";%s*r=(%d+)")
     w.reset = draft:match("reset=(%d+)") or draft:match(";%s*t=(%d+)")
   end
   for _, w in ipairs(list) do
-    w.remaining = tonumber(w.remaining)
+    w.remaining, w.limit = tonumber(w.remaining), tonumber(w.limit)
     w.seconds = (w.reset_after and M.seconds_until(w.reset_after, now))
       or (w.reset and M.seconds_until(w.reset, now))
   end
@@ -114,6 +124,18 @@ local function window_wait(headers, now, limited)
     end
   end
   return longest or (limited and shortest or nil)
+end
+
+-- Seconds between two calls when a window is nearly used up.
+local function pace(headers, now)
+  local slowest
+  for _, w in ipairs(windows_of(headers, now)) do
+    if w.seconds and w.remaining and w.limit and w.limit >= PACED_WINDOW and w.remaining > 0
+      and w.remaining < PACED_SHARE * w.limit then
+      slowest = math.max(slowest or 0, w.seconds / (w.remaining + 1))
+    end
+  end
+  return slowest
 end
 
 local function usage_wait(headers)
@@ -143,8 +165,28 @@ local function facebook_limited(answer)
   return FACEBOOK_LIMITS[code] == true
 end
 
+-- YouTube: the calls of a day are used up, or those of a minute (nothing says for how long).
+local function quota_reason(answer)
+  if answer.status ~= 403 then return nil end
+  return beginning(answer):match('"reason"%s*:%s*"(%a+)"')
+end
+
+local SPENT = { quotaExceeded = true, dailyLimitExceeded = true, rateLimitExceeded = true,
+  userRateLimitExceeded = true }
+local SPENT_TODAY = { quotaExceeded = true, dailyLimitExceeded = true }
+
+-- What an answer's JSON says about the wait.
+local function body_wait(answer, now)
+  if SPENT_TODAY[quota_reason(answer)] then return (QUOTA_ENDS - now % DAY) % DAY end
+  local text = beginning(answer)
+  local reset = text:match('"resetMs"%s*:%s*(%d+)')
+  return tonumber(text:match('"retry_after"%s*:%s*(%d+%.?%d*)'))
+    or (reset and M.seconds_until(reset, now))
+end
+
 local function is_limited(answer, told)
   local status = answer.status
+  if SPENT[quota_reason(answer)] then return true end
   if status == 429 or status == 420 or facebook_limited(answer) then return true end
   return told and (status == 403 or status == 408 or status >= 500)
 end
@@ -164,9 +206,11 @@ function M.read(answer, now)
   local seconds = spent
   if limited then
     seconds = after or window_wait(headers, now, true) or usage_wait(headers)
-      or tonumber(beginning(answer):match('"retry_after"%s*:%s*(%d+%.?%d*)'))
+      or body_wait(answer, now)
   end
   seconds = seconds or usage_wait(headers)
+  local slow = not limited and not seconds and pace(headers, now)
+  if slow then return { limited = false, seconds = slow, reason = "pacing" } end
   if not limited and not seconds then return nil end
   local reason = answer.status >= 500 and "server busy" or "rate limit"
   return { limited = limited, seconds = seconds and seconds + MARGIN, reason = reason }

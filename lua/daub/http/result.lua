@@ -1,4 +1,6 @@
 -- An answer as scripts see it, and the one line that tells why one is a failure.
+local secrets = require "daub.secrets"
+
 local M = {}
 
 local REASONS = {
@@ -45,7 +47,7 @@ end
 
 -- One line for people: short, and without what may be a token.
 local function clean(text)
-  text = text:sub(1, 400):gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
+  text = secrets.redact(text):sub(1, 400):gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
   text = text:gsub("[Bb]earer%s+%S+", "Bearer …"):gsub("([%w_]*[Tt]oken%s*[=:]%s*)[^%s&,;]+", "%1…")
   return #text > 200 and text:sub(1, 197) .. "…" or text
 end

@@ -5,6 +5,7 @@ local core = require "daub.core.http"
 local system = require "daub.core.system"
 local limits = require "daub.http.limits"
 local nearest = require "daub.nearest"
+local options = require "daub.options"
 local duration = require("daub.progress").duration
 local results = require "daub.http.result"
 
@@ -16,6 +17,7 @@ local SESSION_OPTIONS = {
   user_agent = true, ca_file = true, per_host = true, total = true, max_redirects = true,
   timeout = true, total_timeout = true, connect_timeout = true, max_bytes = true,
   retries = true, backoff = true, max_backoff = true, max_wait = true, on_wait = true,
+  on_limit = true,
 }
 local CORE_FIELDS = {
   "url", "method", "body", "form", "file", "sync", "public_only", "timeout", "total_timeout",
@@ -27,6 +29,7 @@ local REQUEST_OPTIONS = {
 for _, name in ipairs(CORE_FIELDS) do REQUEST_OPTIONS[name] = true end
 
 local SLICE = 0.25        -- seconds between looks at what is waiting, for the countdown
+local ON_LIMIT = { "wait", "stop" }
 local DEAD_AFTER = 3      -- requests in a row given up for lack of a connection
 local DEAD_FOR = 60       -- seconds nothing more is asked of that host then
 local SAFE_AGAIN = { GET = true, HEAD = true, PUT = true, DELETE = true }
@@ -70,6 +73,7 @@ function Session.new(o)
     max_backoff = o.max_backoff or 30,
     max_wait = o.max_wait or 1200,
     on_wait = o.on_wait,
+    on_limit = options.choice("http.session", "on_limit", o.on_limit or "wait", ON_LIMIT),
     jobs = {},       -- by the core's id: what is under way
     hosts = {},      -- by origin: see host() below
     held = {},       -- those of them that are waited for
@@ -177,6 +181,14 @@ function Session:add(request)
   return id
 end
 
+--- At most so many requests at once to the origin of `url`, whatever per_host says: manners towards
+--- an API.
+---@param url string
+---@param most integer
+function Session:cap(url, most)
+  self.core:cap(url, most)
+end
+
 -- Answers ----------------------------------------------------------------------------------------
 
 -- Full jitter: anywhere between nothing and a bound that doubles.
@@ -195,13 +207,24 @@ function Session:refuse(host, seconds, message, code)
   end
 end
 
--- Nothing is sent to the origin for so many seconds. False when that is longer than max_wait.
+-- How long a host may be waited for, and why not longer.
+function Session:patience(reason)
+  if self.on_limit == "stop" and reason == "rate limit" then return 0 end
+  return self.max_wait
+end
+
+-- "x.com asks to wait 12 min 30 s (rate limit)" and what stands against it.
+function Session:too_long(origin, seconds, reason)
+  local text = ("%s asks to wait %s (%s)"):format(host_of(origin), duration(seconds), reason)
+  if self:patience(reason) < self.max_wait then return text .. ": stopped (run it again then)" end
+  return ("%s, longer than max_wait of %s"):format(text, duration(self.max_wait))
+end
+
+-- Nothing is sent to the origin for so many seconds. False when that is longer than is granted.
 function Session:pause(origin, seconds, reason)
   local host = self:host(origin)
-  if seconds > self.max_wait then
-    self:refuse(host, seconds, ("%s asks to wait %s (%s), longer than max_wait of %s"):format(
-      host_of(origin), duration(seconds), reason, duration(self.max_wait)),
-      "rate-limit")
+  if seconds > self:patience(reason) then
+    self:refuse(host, seconds, self:too_long(origin, seconds, reason), "rate-limit")
     return false
   end
   local ends = system.now() + seconds
@@ -223,10 +246,12 @@ function Session:wait_and_repeat(job, result, wait)
   end
   job.waited = job.waited + seconds
   local origin = origin_of(result.url)
-  if job.waited > self.max_wait then
-    if seconds > self.max_wait then self:pause(origin, seconds, wait.reason) end
-    result.error = ("%s; to try again takes %s, and max_wait allows %s in all"):format(
-      results.refusal(result), duration(seconds), duration(self.max_wait))
+  local patience = self:patience(wait.reason)
+  if job.waited > patience then
+    if seconds > patience then self:pause(origin, seconds, wait.reason) end
+    result.error = patience < self.max_wait and self:too_long(origin, seconds, wait.reason)
+      or ("%s; to try again takes %s, and max_wait allows %s in all"):format(
+        results.refusal(result), duration(seconds), duration(self.max_wait))
     result.code, result.retryable = "rate-limit", true
     return false
   end
