@@ -13,6 +13,8 @@ local progress = require "daub.progress"
 local report_lines = require "daub.collect.report"
 local source = require "daub.collect.sources"
 local system = require "daub.core.system"
+local terms = require "daub.collect.terms"
+local ui = require "daub.login.ui"
 
 local o = cli.parse(arg, {
   name = "collect",
@@ -24,16 +26,22 @@ local o = cli.parse(arg, {
       help = "bluesky:HANDLE, mastodon:USER@HOST, folder:PATH or urls:FILE" },
     { "api", type = "string", value = "URL", follows = "from",
       help = "another server for the source before it" },
-    { "who", type = "choice", choices = { "followers", "following", "both" }, default = "followers",
-      help = "whose covers" },
+    { "who", type = "choice", value = "WHO", help = "whose covers (default: followers), also as"
+      .. " SOURCE:WHO?mutuals or SOURCE:WHO?list=NAME",
+      choices = { "followers", "following", "both", "mutuals", "friends" } },
     { "limit", type = "integer", value = "N", min = 1,
       help = "at most so many people of each source" },
     { "concurrency", type = "integer", value = "N", min = 1, max = 64, default = 8,
       help = "pictures fetched at once" },
+    { "on-limit", type = "choice", choices = { "wait", "stop" }, default = "wait",
+      help = "what is done at a server's rate limit" },
     { "max-wait", type = "number", value = "SECONDS", min = 0, default = 1200,
       help = "longest wait a server's rate limit is granted" },
     { "refresh", type = "flag",
       help = "asks again for pictures that are there already (changed ones are fetched)" },
+    { "include-noindex", type = "flag",
+      help = "also people who ask not to be found by machines" },
+    { "yes", type = "flag", help = "does not ask, whatever is to be confirmed (prices)" },
     { "dry-run", type = "flag", help = "lists what would be fetched and writes nothing" },
   },
 })
@@ -52,6 +60,9 @@ for i, from in ipairs(o.from) do
   end
 end
 
+terms.tell(sources, report)
+local function ask(question) return o.yes or ui.new(report):confirm(question) end
+
 -- Sources that failed are named on a line each, and end the program.
 local function give_up_on(failures)
   for i = 2, #failures do report:note(failures[i]) end
@@ -64,8 +75,9 @@ system.hold_interrupts(true) -- Ctrl-C is noticed between two steps
 if o.dry_run then
   local have, known, fetch = collection.open(o.collection), {}, 0
   local seen, message, code = collect.preview(sources, { limit = o.limit, report = report,
-    visit = function(from, person)
-      local cover = person.cover or { skip = "no-cover" }
+    max_wait = o.max_wait, on_limit = o.on_limit, include_noindex = o.include_noindex, ask = ask,
+    collection = have, visit = function(from, person)
+      local cover = person.cover or { skip = person.noindex and "noindex" or "no-cover" }
       local what = cover.skip or (have and have:knows(cover.key) or known[cover.key]) and "have"
         or "fetch"
       if cover.key then known[cover.key] = true end
@@ -86,7 +98,8 @@ end
 local covers, message = collection.open(o.collection, { create = true })
 if not covers then cli.fail(message) end
 local summary, why, code = collect.run(covers, sources, { report = report, limit = o.limit,
-  concurrency = o.concurrency, refresh = o.refresh, max_wait = o.max_wait })
+  concurrency = o.concurrency, refresh = o.refresh, max_wait = o.max_wait, ask = ask,
+  on_limit = o.on_limit, include_noindex = o.include_noindex })
 report:done()
 
 -- 4. Say what is there now.

@@ -1,7 +1,7 @@
 -- The whole way in one go: collect, lay out, train, paint, enlarge. Stop it when you like; the
 -- same command goes on where it stopped. --from demo needs no network and no account.
 local cli = require "daub.cli"
-local sizes = require "daub.paint.sizes"
+local sizes = require "daub.sizes"
 local o = cli.parse(arg, {
   name = "cover", summary = "from people's covers to one of your own, in one go",
   usage = "--from SOURCE:WHO",
@@ -10,8 +10,8 @@ local o = cli.parse(arg, {
       help = "whose covers, as for collect; or demo: pictures the program paints itself" },
     { "api", type = "string", value = "URL", follows = "from",
       help = "another server for the source before it" },
-    { "who", type = "choice", choices = { "followers", "following", "both" },
-      help = "which people" },
+    { "who", type = "choice", value = "WHO", help = "which people",
+      choices = { "followers", "following", "both", "mutuals", "friends" } },
     { "limit", type = "integer", value = "N", min = 1, help = "at most so many people" },
     { "in", type = "path", value = "DIR", help = "folder for everything (default: ./daub-WHO)" },
     { "minutes", type = "number", value = "M", min = 0,

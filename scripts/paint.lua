@@ -1,7 +1,7 @@
 -- Paints covers from a run: single ones at a network's size, a grid of many small ones, a strip
 -- from one to another, a walk through several.
 local cli = require "daub.cli"
-local sizes = require "daub.paint.sizes"
+local sizes = require "daub.sizes"
 local themes = require "daub.looks.themes"
 local o = cli.parse(arg, {
   name = "paint", summary = "paints covers from a run", usage = "RUN --out DIR",

@@ -12,6 +12,10 @@ for _, a in ipairs(arg) do
 end
 if not slow then table.insert(arg, 1, "--exclude-tags=slow") end
 if not given then arg[#arg + 1] = here .. "/lua" end
+-- Nothing of the person running the tests is read or changed.
+local ffi = require "ffi"
+ffi.cdef "int setenv(const char *, const char *, int);"
+ffi.C.setenv("XDG_CONFIG_HOME", (os.getenv("TMPDIR") or "/tmp") .. "/daub-test-config", 1)
 package.path = here .. "/lua/?.lua;" .. package.path
 DAUB_TESTS = here
 -- Names in the library that nobody declared are told about.

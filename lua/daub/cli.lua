@@ -20,6 +20,7 @@
 
 local nearest = require "daub.nearest"
 local progress = require "daub.progress"
+local secrets = require "daub.secrets"
 local system = require "daub.core.system"
 
 local M = {}
@@ -72,6 +73,7 @@ function Exit:__tostring() return self.message or "exit" end
 ---@param message string?
 function M.exit(code, message)
   progress.finish()
+  message = message and secrets.redact(message)
   error(setmetatable({ daub_exit = code, message = message }, Exit), 0)
 end
 

@@ -79,6 +79,8 @@ end
 ---@return daub.Tensor
 function M.from_float(x) return wrap(to_u8(array(x, "from_float"))) end
 
+local BEST_QUALITY, WORST_QUALITY = 95, 30 -- of JPEGs that have to stay within a limit
+
 local encoders = {
   png = function(a) return core.encode_png(a) end,
   jpeg = function(a, quality) return core.encode_jpeg(a, quality) end,
@@ -95,6 +97,25 @@ function M.encode(x, format, o)
   o = options.check("image.encode", o, { quality = none })
   options.choice("image.encode", "format", format, { "png", "jpeg", "jpg", "webp" })
   return encoders[format](A.contiguous(to_u8(array(x, "encode"))), o.quality)
+end
+
+---Encodes in the best quality that stays within the limit.
+---@param x daub.Tensor u8 or f32 (-1 … 1) {height, width, 1|3|4}
+---@param format "jpeg"|"png"
+---@param max_bytes? integer
+---@return string|nil bytes, string? message
+function M.encode_within(x, format, max_bytes)
+  local low, high = WORST_QUALITY, BEST_QUALITY
+  local best, bytes
+  local quality = format == "png" and 100 or high
+  repeat
+    bytes = M.encode(x, format, format == "jpeg" and { quality = quality } or nil)
+    if not max_bytes or #bytes <= max_bytes then best, low = bytes, quality + 1
+    else high = quality - 1 end
+    quality = math.floor((low + high) / 2)
+  until format == "png" or low > high
+  if best then return best end
+  return nil, ("%s of %d bytes is over the limit of %d"):format(format:upper(), #bytes, max_bytes)
 end
 
 ---Saves a picture under a name ending in .png, .jpg, .jpeg or .webp; replaces a file as a whole.

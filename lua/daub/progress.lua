@@ -9,6 +9,7 @@
 --
 -- Without a terminal the line comes at most once a minute, the first and the last always.
 
+local secrets = require "daub.secrets"
 local system = require "daub.core.system"
 
 local M = {}
@@ -178,7 +179,7 @@ end
 ---@param fraction number? 0 … 1
 function Reporter:progress(line, fraction)
   if self.quiet then return end
-  self.line, self.fraction = M.plain(line), fraction
+  self.line, self.fraction = M.plain(secrets.redact(line)), fraction
   local now = system.now()
   if self.terminal then
     if now - self.drawn >= REDRAW then draw(self) end
@@ -193,7 +194,7 @@ end
 function Reporter:note(line)
   if self.quiet then return end
   clear(self)
-  io.stderr:write(M.plain(line), "\n")
+  io.stderr:write(M.plain(secrets.redact(line)), "\n")
   if current == self then draw(self) end
 end
 
@@ -202,7 +203,7 @@ end
 function Reporter:say(line)
   if self.json then return end
   clear(self)
-  io.stdout:write(line, "\n")
+  io.stdout:write(secrets.redact(line), "\n")
   io.stdout:flush()
   if current == self then draw(self) end
 end
@@ -214,7 +215,7 @@ function Reporter:event(values)
   local text, message = require("daub.json").encode(values)
   if not text then error("event: " .. message, 2) end
   clear(self)
-  io.stdout:write(text, "\n")
+  io.stdout:write(secrets.redact(text), "\n")
   io.stdout:flush()
   if current == self then draw(self) end
 end

@@ -4,7 +4,7 @@ local fixture = require "support.learning"
 local image = require "daub.image"
 local json = require "daub.json"
 local sample = require "daub.paint.sample"
-local sizes = require "daub.paint.sizes"
+local sizes = require "daub.sizes"
 local system = require "daub.core.system"
 local tensor = require "daub.tensor"
 
@@ -22,8 +22,8 @@ describe("encoding", function()
   local noise = tensor.rand({ 64, 192, 3 }, { generator = tensor.generator(1) }) * 2 - 1
 
   it("gives the best quality under the limit", function()
-    local large = assert(sample.encode(noise, "jpeg"))
-    local small = assert(sample.encode(noise, "jpeg", 8000))
+    local large = assert(image.encode_within(noise, "jpeg"))
+    local small = assert(image.encode_within(noise, "jpeg", 8000))
     assert.is_true(#large > 8000 and #small <= 8000)
     local pixels = assert(image.decode(small))
     assert.are.same({ 64, 192, 3 }, pixels.shape)
@@ -31,7 +31,7 @@ describe("encoding", function()
 
   it("says when nothing fits", function()
     for _, format in ipairs { "jpeg", "png" } do
-      local bytes, message = sample.encode(noise, format, 100)
+      local bytes, message = image.encode_within(noise, format, 100)
       assert.is_nil(bytes)
       assert.truthy(message:match("over the limit of 100"))
     end

@@ -4,8 +4,9 @@ local Step = require "daub.bench.step"
 local Model = require "daub.upscale.model"
 local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
+local image = require "daub.image"
 local sample = require "daub.paint.sample"
-local sizes = require "daub.paint.sizes"
+local sizes = require "daub.sizes"
 local steps = require "daub.bench.steps"
 local tensor = require "daub.tensor"
 local trace = require "daub.bench.trace"
@@ -59,7 +60,7 @@ local function cover(network, latent)
   local x = sizes.networks.x
   local pixels = apply.lanczos():enlarge(
     sample.paint(network, sample.latent(1, 1, latent)), x.width, x.height)
-  assert(sample.encode(pixels, "jpeg", x.max_bytes))
+  assert(image.encode_within(pixels, "jpeg", x.max_bytes))
 end
 
 local function one(network, latent) sample.paint(network, sample.latent(1, 1, latent)) end

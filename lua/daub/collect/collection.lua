@@ -20,6 +20,7 @@ Collection.__index = Collection
 -- Why a person's cover is not among the pictures, in the words of reports.
 M.reasons = {
   ["no-cover"] = "no cover shown",
+  noindex = "they ask not to be found by machines (--include-noindex takes them in, too)",
   default = "the server's default picture",
   duplicate = "the same picture as another",
   lookalike = "looks like another (up to 6 of 64 bits of the perceptual hash)",
@@ -149,13 +150,14 @@ end
 ---@field skipped table<string, integer>  reason -> people whose cover is left out for it
 
 ---Each person found stands either in `pictures` or in one count of `skipped`, by what they show
----now.
+---now. Somebody known by several names counts once, by the name that came first.
 ---@return daub.CollectionCounts|nil, string? message, string? code
 function Collection:counts()
   return store.protect(function()
     local counts = { people = 0, pictures = 0, skipped = {} }
     for row in self.store:rows([[
-      select count(*) as n, count(distinct p.id) as pictures, case
+      select sum(o.same_as is null) as n, count(distinct p.id) as pictures, case
+        when o.noindex = 1 then 'noindex'
         when c.id is null then 'no-cover'
         when c.state = 'done' and coalesce(q.removed, p.removed) = 1 then 'removed'
         when c.state = 'done' and p.same_as is not null then 'lookalike'
@@ -171,7 +173,7 @@ function Collection:counts()
       if row.outcome == "done" then
         counts.pictures = row.pictures
         if row.n > row.pictures then counts.skipped.duplicate = row.n - row.pictures end
-      else
+      elseif row.n > 0 then
         counts.skipped[row.outcome] = row.n
       end
     end

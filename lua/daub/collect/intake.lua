@@ -7,6 +7,8 @@
 --   for _, cover in ipairs(i:waiting(0, 50)) do … i:keep(cover.id, {…}) or i:skip(cover.id, …) end
 --
 -- Failures raise (see store.lua); collect.run turns them into nil, message, code.
+local forget = require "daub.collect.forget"
+local json = require "daub.json"
 local system = require "daub.core.system"
 
 local M = {}
@@ -21,7 +23,9 @@ M.shared_by_default = 3
 ---@param collection daub.Collection
 ---@return daub.collect.Intake
 function M.new(collection)
-  return setmetatable({ collection = collection, store = collection.store }, Intake)
+  local store = collection.store
+  return setmetatable({ collection = collection, store = store,
+    some_forgotten = store:row("select 1 as yes from forgotten limit 1") ~= false }, Intake)
 end
 
 -- ---- sources and cursors -----------------------------------------------------------------------
@@ -53,25 +57,73 @@ function Intake:named(source_id, network, key)
     where l.source_id = ? and o.network = ? and o.key = ?]], { source_id, network, key }) ~= false
 end
 
+-- ---- what is remembered of answers -----------------------------------------------------------
+
+---What an address can be asked for again with, and what it said; nil: nothing is known.
+---@return table|nil
+function Intake:answer(source_id, url)
+  local row = self.store:row([[select etag, last_modified, next, total, count, people, body
+    from answers
+    where source_id = ? and request = ?]], { source_id, system.sha256(url) })
+  if not row then return nil end
+  row.url = url
+  row.people = row.people and json.decode(row.people)
+  return row
+end
+
+local function remember(self, source_id, answer)
+  local people
+  if answer.people then
+    people = {}
+    for i, person in ipairs(answer.people) do
+      people[i] = { key = person.key, handle = person.handle }
+    end
+  end
+  self.store:run([[insert or replace into answers
+    (source_id, request, etag, last_modified, next, total, count, people, body)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?)]], { source_id, system.sha256(answer.url), answer.etag,
+    answer.last_modified, answer.next, answer.total, answer.count,
+    people and json.encode(json.array(people)), answer.body })
+end
+
 -- ---- a page of people --------------------------------------------------------------------------
 
 local function cover_id(self, cover)
   if not cover then return nil end
-  self.store:run([[insert or ignore into covers (key, url, public, state, reason, detail)
-    values (?, ?, ?, ?, ?, ?)]], { cover.key, cover.url, not cover.private,
-    cover.skip and "skipped" or "waiting", cover.skip, cover.detail })
+  self.store:run([[insert or ignore into covers
+    (key, url, public, state, reason, detail, fallbacks, sha256) values (?, ?, ?, ?, ?, ?, ?, ?)]],
+    { cover.key, cover.url, not cover.private, cover.skip and "skipped" or "waiting", cover.skip,
+      cover.detail, cover.fallback and table.concat(cover.fallback, "\n"), cover.sha256 })
   return self.store:row("select id from covers where key = ?", { cover.key }).id
 end
 
+-- Somebody known by another name already counts as the one known longer.
+local function identify(self, id, network, person)
+  local root = id
+  local names = { network .. ":" .. person.key, unpack(person.also or {}) }
+  for _, name in ipairs(names) do
+    self.store:run("insert or ignore into identities (identity, person_id) values (?, ?)",
+      { name, id })
+    root = math.min(root, self.store:row([[select coalesce(p.same_as, p.id) as id from identities i
+      join people p on p.id = i.person_id where i.identity = ?]], { name }).id)
+  end
+  if root == id then return end
+  self.store:run("update people set same_as = ? where id = ? or same_as = ?", { root, id, id })
+end
+
 local function add_person(self, source_id, listing, network, person)
+  network = person.network or network
   local cover = cover_id(self, person.cover)
-  self.store:run([[insert into people (network, key, handle, name, url, cover_id, seen)
-    values (?, ?, ?, ?, ?, ?, ?)
+  self.store:run([[insert into people (network, key, handle, name, url, cover_id, seen, noindex)
+    values (?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (network, key) do update set handle = excluded.handle, name = excluded.name,
-      url = excluded.url, cover_id = excluded.cover_id, seen = excluded.seen]],
-    { network, person.key, person.handle, person.name, person.url, cover, system.time() })
+      url = excluded.url, cover_id = excluded.cover_id, seen = excluded.seen,
+      noindex = excluded.noindex]],
+    { network, person.key, person.handle, person.name, person.url, cover, system.time(),
+      person.noindex or false })
   local id = self.store:row("select id from people where network = ? and key = ?",
     { network, person.key }).id
+  identify(self, id, network, person)
   self.store:run([[insert or ignore into source_people (source_id, listing, person_id)
     values (?, ?, ?)]], { source_id, listing, id })
   if not cover then return end
@@ -85,20 +137,51 @@ local function add_person(self, source_id, listing, network, person)
   end
 end
 
+local function move_cursor(self, source_id, listing, page)
+  self.store:run("insert or ignore into cursors (source_id, listing) values (?, ?)",
+    { source_id, listing })
+  self.store:run([[update cursors set position = ?, finished = ?, pages = pages + 1
+    where source_id = ? and listing = ?]], { page.next, page.next == nil, source_id, listing })
+end
+
 ---Takes in one page of a listing together with the place where the next begins.
----@param page daub.collect.Page
+---@param page daub.collect.Page  perhaps with `answers`: what to ask for it again with
 ---@param move boolean? false: the cursor stays (the page was taken in part)
 function Intake:commit_page(source_id, listing, network, page, move)
   self.store:transaction(function()
     for _, person in ipairs(page.people) do
       add_person(self, source_id, listing, network, person)
     end
-    self.store:run("insert or ignore into cursors (source_id, listing) values (?, ?)",
-      { source_id, listing })
-    if move == false then return end
-    self.store:run([[update cursors set position = ?, finished = ?, pages = pages + 1
-      where source_id = ? and listing = ?]], { page.next, page.next == nil, source_id, listing })
+    for _, answer in ipairs(page.answers or {}) do remember(self, source_id, answer) end
+    if move ~= false then move_cursor(self, source_id, listing, page) end
   end)
+end
+
+---Takes in one page of the list whose people are wanted only if they are in another one, too.
+---@param page daub.collect.Page
+function Intake:commit_candidates(source_id, listing, page)
+  self.store:transaction(function()
+    if page.first then
+      self.store:run("delete from candidates where source_id = ?", { source_id })
+    end
+    for _, person in ipairs(page.people) do
+      self.store:run("insert or ignore into candidates (source_id, key) values (?, ?)",
+        { source_id, person.key })
+    end
+    move_cursor(self, source_id, listing, page)
+  end)
+end
+
+---Whether the first list had this person.
+function Intake:candidate(source_id, key)
+  return self.store:row("select 1 as yes from candidates where source_id = ? and key = ?",
+    { source_id, key }) ~= false
+end
+
+---Whether this person is never to be taken in again.
+---@param person daub.collect.Person
+function Intake:forgotten(network, person)
+  return self.some_forgotten and forget.known(self.collection, network, person)
 end
 
 -- ---- covers ------------------------------------------------------------------------------------
@@ -107,7 +190,8 @@ end
 ---With `before` also those that were last asked for before that time.
 function Intake:waiting(after, count, before)
   local list = {}
-  for row in self.store:rows([[select id, key, url, public, etag, last_modified from covers
+  for row in self.store:rows([[select id, key, url, public, etag, last_modified,
+    fallbacks, sha256 as expected from covers
     where id > ? and (state = 'waiting' or (state in ('done', 'skipped') and checked < ?))
     order by id limit ?]], { after, before or -1, count }) do
     list[#list + 1] = row

@@ -8,6 +8,8 @@
 --   end
 local M = {}
 
+M.api_connections = 2
+
 ---@class daub.collect.Net
 local Net = {}
 Net.__index = Net
@@ -20,11 +22,17 @@ end
 ---Whether a coroutine waits for an answer.
 function Net:busy() return next(self.asking) ~= nil end
 
----One request; only inside a coroutine. A server's refusal is a response with `error`, too.
----@param o? {headers: table?}
+---One request; only inside a coroutine. A server's refusal is a response with `error`, too. Its
+---host counts as an API from then on: no more than two transfers at once.
+---@param o? {headers: table?, method: string?, json: any, form: table?, body: string?}
+---@param known? {etag: string?, last_modified: string?}  of an earlier answer
 ---@return daub.http.Result|nil response, string? message, string? code
-function Net:get(url, o)
-  local id = self.session:add({ url = url, headers = o and o.headers, redirects = "same-host" })
+function Net:get(url, o, known)
+  o = o or {}
+  self.session:cap(url, M.api_connections)
+  local id = self.session:add({ url = url, method = o.method, headers = o.headers, json = o.json,
+    form = o.form, body = o.body, redirects = "same-host", etag = known and known.etag,
+    last_modified = known and known.last_modified })
   self.asking[id] = coroutine.running()
   local result = coroutine.yield()
   if not result.status then return nil, result.error, result.code end

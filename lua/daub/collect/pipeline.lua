@@ -182,6 +182,24 @@ function Pipeline:fill()
   end
 end
 
+-- What came is what was asked for: some addresses name their bytes' hash.
+local function check(cover, result)
+  if result.status == 200 and not result.error and cover.expected
+    and result.sha256 ~= cover.expected then
+    result.error, result.code = "other bytes came than the address names", "mismatch"
+    system.remove(cover.file)
+  end
+end
+
+-- Goes on with the picture's next address. False: there is none.
+local function fetch_other(self, cover)
+  local other, rest = (cover.fallbacks or ""):match("^([^\n]+)\n?(.*)$")
+  if not other then return false end
+  cover.url, cover.fallbacks, cover.expected = other, rest, nil
+  fetch(self, cover)
+  return true
+end
+
 -- Failures of a transfer that no repetition mends.
 local unusable = { ["too-large"] = "too-big", address = "bad-address", url = "bad-address" }
 
@@ -192,7 +210,12 @@ function Pipeline:arrived(result)
   if not cover then return false end
   self.fetching[result.id] = nil
   self.fetching_count = self.fetching_count - 1
+  check(cover, result)
   local status = result.status
+  if (result.error or status ~= 200 and status ~= 304) and result.code ~= "io"
+    and fetch_other(self, cover) then
+    return true
+  end
   if status == 304 then
     self.intake:unchanged(cover.id)
     finish(self, cover, { event = "unchanged" })

@@ -5,8 +5,8 @@ local collection_module = require "daub.collect.collection"
 
 local M = {}
 
-local order = { "duplicate", "lookalike", "no-cover", "default", "blank", "small", "unreadable",
-  "gone", "too-big", "bad-address", "link", "removed", "unreachable", "waiting" }
+local order = { "duplicate", "lookalike", "no-cover", "noindex", "default", "blank", "small",
+  "unreadable", "gone", "too-big", "bad-address", "link", "removed", "unreachable", "waiting" }
 local with_example = { unreadable = true, ["too-big"] = true, ["bad-address"] = true,
   unreachable = true }
 

@@ -7,6 +7,7 @@
 --
 -- Call it with interrupts held (system.hold_interrupts): Ctrl-C is then seen between two steps.
 local http = require "daub.http"
+local forget = require "daub.collect.forget"
 local intake_module = require "daub.collect.intake"
 local lister = require "daub.collect.lister"
 local net_module = require "daub.collect.net"
@@ -27,6 +28,9 @@ local WAIT = 0.05      -- seconds; how long one look at the network or the decod
 ---@field limit integer?        people a source may name
 ---@field refresh boolean?      asks again for pictures that are there already, conditionally
 ---@field max_wait number?      seconds a rate limit may last before the source is given up
+---@field on_limit "wait"|"stop"|nil  what a rate limit does: it is waited for, or ends the source
+---@field include_noindex boolean? takes in those, too, who ask not to be found by machines
+---@field ask? fun(question: string): boolean  asks the person running this
 
 ---@class daub.collect.Summary
 ---@field listed integer     people, files, addresses named by the sources in this run
@@ -77,9 +81,17 @@ local function show_end(self)
     progress.duration(system.now() - self.started)))
 end
 
+---"x.com: rate limit, 13 min 42 s left (until 12:03:10)"
+---@return string
+function M.waiting(host, seconds, reason)
+  local line = ("%s: %s, %s left"):format(host, reason, progress.duration(seconds))
+  if seconds < 60 then return line end
+  return line .. os.date(" (until %H:%M:%S)", math.floor(system.time() + seconds))
+end
+
 -- A host wants us to wait: the line says so as long as it is true.
 local function on_wait(self, host, seconds, reason)
-  self.waiting_for = ("%s: %s, %s left"):format(host, reason, progress.duration(seconds))
+  self.waiting_for = M.waiting(host, seconds, reason)
   self.waiting_until = system.now() + 1.5
   show(self)
 end
@@ -94,6 +106,10 @@ local function sink_of(self)
     cursor = function(_, id, listing) return intake:cursor(id, listing) end,
     people_count = function(_, id) return intake:people_count(id) end,
     known = function(_, id, network, key) return intake:named(id, network, key) end,
+    answer = function(_, id, url) return intake:answer(id, url) end,
+    forgotten = function(_, network, person) return intake:forgotten(network, person) end,
+    candidate = function(_, id, key) return intake:candidate(id, key) end,
+    candidates = function(_, id, listing, page) intake:commit_candidates(id, listing, page) end,
     page = function(_, id, listing, network, page, move)
       intake:commit_page(id, listing, network, page, move)
       self.pipeline:wake()
@@ -149,12 +165,13 @@ local function prepare(collection, sources, o)
   self.settler = settle.new(collection)
   local concurrency = o.concurrency or 8
   self.session = http.session({ total = concurrency + 1, per_host = math.max(4, concurrency),
-    max_wait = o.max_wait, on_wait = function(...) on_wait(self, ...) end })
+    max_wait = o.max_wait, on_limit = o.on_limit, on_wait = function(...) on_wait(self, ...) end })
   self.net = net_module.new(self.session)
   self.pipeline = pipeline.new(collection, self.intake, self.session, { concurrency = concurrency,
     refresh_before = o.refresh and system.time() or nil,
     on_event = function(event) o.report:event(event) end })
   self.lister = lister.new(sources, sink_of(self), self.net, { limit = o.limit,
+    ask = o.ask, include_noindex = o.include_noindex,
     note = function(line) o.report:note(line) end })
   for _, source in ipairs(sources) do
     if source.noun ~= self.noun then self.noun = "entries" end
@@ -186,15 +203,18 @@ end
 
 ---Lists the sources without writing anything: each person goes to `visit`.
 ---@param sources daub.collect.Source[]
----@param o {limit: integer?, report: daub.progress.Reporter, visit: daub.collect.Visit}
+---@param o {limit: integer?, report: daub.progress.Reporter, visit: daub.collect.Visit,
+--- max_wait: number?, on_limit: string?, include_noindex: boolean?, ask: function?,
+--- collection: daub.Collection?} collection: whose forgotten people are left out
 ---@return {listed: integer, failures: string[]}|nil, string? message, string? code
 function M.preview(sources, o)
   return store.protect(function()
-    local session = http.session({ on_wait = function(host, seconds, reason)
-      o.report:progress(("%s: %s, %s left"):format(host, reason, progress.duration(seconds)))
-    end })
+    local session = http.session({ max_wait = o.max_wait, on_limit = o.on_limit,
+      on_wait = function(host, seconds, reason)
+        o.report:progress(M.waiting(host, seconds, reason))
+      end })
     local net = net_module.new(session)
-    local named = {}
+    local named, candidates = {}, {}
     local sink = {
       source = function(_, source)
         named[source] = {}
@@ -203,6 +223,15 @@ function M.preview(sources, o)
       cursor = function() return { finished = false } end,
       people_count = function(_, source) return named[source].count or 0 end,
       known = function(_, source, _, key) return named[source][key] end,
+      answer = function() return nil end,
+      forgotten = function(_, network, person)
+        return o.collection and forget.known(o.collection, network, person)
+      end,
+      candidate = function(_, source, key) return candidates[source][key] end,
+      candidates = function(_, source, _, page)
+        candidates[source] = candidates[source] or {}
+        for _, person in ipairs(page.people) do candidates[source][person.key] = true end
+      end,
       page = function(_, source, _, _, page)
         for _, person in ipairs(page.people) do
           if not named[source][person.key] then
@@ -213,7 +242,8 @@ function M.preview(sources, o)
         end
       end,
     }
-    local l = lister.new(sources, sink, net, { limit = o.limit,
+    local l = lister.new(sources, sink, net, { limit = o.limit, ask = o.ask,
+      include_noindex = o.include_noindex,
       note = function(line) o.report:note(line) end })
     while not l:finished() do
       if system.interrupted() then store.fail("interrupted", "interrupted") end

@@ -99,6 +99,44 @@ M.versions = {
       or exists (select 1 from pictures q join covers c on c.picture_id = q.id and c.state = 'done'
                  where q.same_as = p.id));
   ]],
+  [[
+  alter table covers add column fallbacks text; -- other addresses of it, one a line
+  alter table covers add column sha256 text;    -- what the bytes at url must hash to
+  alter table people add column same_as integer references people; -- who this is by an earlier name
+  alter table people add column noindex integer not null default 0;-- 1: asks not to be found
+  create index people_by_same on people (same_as) where same_as is not null;
+
+  create table identities (             -- names of a person: "bluesky:did:plc:…", "acct:a@b.c"
+    identity text primary key,
+    person_id integer not null references people
+  ) strict, without rowid;
+  create index identities_by_person on identities (person_id);
+  insert or ignore into identities select network || ':' || key, id from people;
+
+  create table forgotten (              -- who is never taken in again
+    hash text primary key,              -- SHA-256 of an identity: the name itself is not kept
+    at real not null
+  ) strict, without rowid;
+
+  create table candidates (             -- of mutuals: who is in the first list
+    source_id integer not null references sources,
+    key text not null,
+    primary key (source_id, key)
+  ) strict, without rowid;
+
+  create table answers (                -- what pages can be asked for again with
+    source_id integer not null references sources,
+    request text not null,              -- SHA-256 of the address
+    etag text,
+    last_modified text,
+    next text,                          -- the page's: where the next begins
+    total integer,
+    count integer,                      -- people on the page
+    people text,                        -- JSON {key, handle} of those that are completed apart
+    body text,                          -- of the few answers that are needed whole
+    primary key (source_id, request)
+  ) strict, without rowid;
+  ]],
 }
 
 return M

@@ -1,53 +1,130 @@
--- Where people come from. A source is written NETWORK:WHO; each network is one small file in
--- sources/ that lists people page by page. Adding one means adding a file and a line here.
+-- Where people come from. A source is written NETWORK:WHO or NETWORK:WHO?RELATION; each network is
+-- one small file in sources/ that lists people page by page. Adding one means adding a file and a
+-- line here.
 --
---   local source = sources.parse("bluesky:alice.bsky.social", { who = "followers" })
+--   local source = sources.parse("bluesky:alice.bsky.social?mutuals")
 --   for _, listing in ipairs(source.listings) do
 --     local page = source:page(listing, position, get)   -- see sources/base.lua
 --   end
+--
+-- RELATION says which people: followers, following, both, mutuals (who is in both), friends (the
+-- network's own, elsewhere the mutuals), or list=NAME, the members of a list.
 local M = {}
 
+-- name, what follows the colon, and for what lies on this machine, which has neither a server nor
+-- relations: "path"
 local networks = {
-  bluesky = "daub.collect.sources.bluesky",
-  mastodon = "daub.collect.sources.mastodon",
-  folder = "daub.collect.sources.folder",
-  urls = "daub.collect.sources.urls",
+  { "bluesky", "HANDLE" },
+  { "mastodon", "USER@HOST" },
+  { "folder", "PATH", "path" },
+  { "urls", "FILE", "path" },
 }
-
-M.known = "bluesky:HANDLE, mastodon:USER@HOST, folder:PATH, urls:FILE"
 
 local planned = {
   x = "its API needs a paid key; export your data and use folder:PATH",
   facebook = "its API no longer gives cover pictures; export your data and use folder:PATH",
 }
 
+local by_name, words = {}, {}
+for i, network in ipairs(networks) do
+  by_name[network[1]] = network
+  words[i] = network[1] .. ":" .. network[2]
+end
+
+M.known = table.concat(words, ", ")
+
+---What may be said after "?" and with --who, but list=NAME.
+M.relations = { "followers", "following", "both", "mutuals", "friends" }
+
+local function usage(format, ...)
+  return nil, format:format(...), "usage"
+end
+
+local function contains(list, value)
+  for _, entry in ipairs(list) do
+    if entry == value then return true end
+  end
+  return false
+end
+
+-- The listings to walk through for a relation, and whether only those in all of them count.
+local function listings_of(relation, offered)
+  if relation == "friends" and not contains(offered, "friends") then relation = "mutuals" end
+  local wanted = { relation }
+  if relation == "both" then wanted = { "followers", "following" } end
+  if relation == "mutuals" then wanted = { "following", "followers" } end
+  for _, listing in ipairs(wanted) do
+    if not contains(offered, listing) then return nil end
+  end
+  return wanted, relation == "mutuals"
+end
+
+-- "WHO?RELATION" taken apart.
+local function split(argument)
+  local who, relation = argument:match("^([^?]+)%?(.*)$")
+  local list = relation and relation:match("^list=(.+)$")
+  return who or argument, list and "list" or relation, list
+end
+
+local function check_api(network, api)
+  if not api then return nil end
+  if network[3] then return usage("--api %s: %s: has no server", api, network[1]) end
+  local root = api:gsub("/+$", "")
+  if not root:match("^https?://[^/%s]+[^%s]*$") then
+    return usage("--api %s: not an http or https address", api)
+  end
+  return root
+end
+
+-- Which people: sets listings, mutual, and a spec of its own for what is not simply a listing.
+local function relate(source, module, relation, list, spec)
+  local offered = module.relations
+  relation = relation or contains(offered, "followers") and "followers" or offered[1]
+  local listings, mutual = listings_of(relation, offered)
+  if not listings then
+    return usage("%s: %s cannot list %s (it lists %s)", spec, source.network, relation,
+      table.concat(offered, ", "))
+  end
+  source.listings, source.mutual = listings, mutual
+  if mutual then source.spec = source.spec .. "?mutuals" end
+  if list then source.spec = source.spec .. "?list=" .. list end
+  return source
+end
+
 ---@param spec string
----@param o? {who: "followers"|"following"|"both"|nil, api: string?, exclude: string?}
+---@param o? {who: string?, api: string?, exclude: string?} who: the relation unless the spec says
 ---@return daub.collect.Source|nil, string? message, string? code
 function M.parse(spec, o)
   o = o or {}
-  local network, argument = tostring(spec):match("^(%a+):(.+)$")
-  if not network then
-    return nil, ("%s: not a source (expected %s)"):format(tostring(spec), M.known), "usage"
+  local name, argument = tostring(spec):match("^(%a+):(.+)$")
+  if not name then
+    return usage("%s: not a source (expected %s)", tostring(spec), M.known)
+  elseif planned[name] then
+    return usage("%s: not yet supported: %s (supported: %s)", spec, planned[name], M.known)
+  elseif not by_name[name] then
+    return usage("%s: unknown network %s (supported: %s)", spec, name, M.known)
   end
-  if planned[network] then
-    return nil, ("%s: not yet supported: %s (supported: %s)"):format(spec, planned[network],
-      M.known), "usage"
+  local network = by_name[name]
+  local api, message, code = check_api(network, o.api)
+  if message then return nil, message, code end
+  local module = require("daub.collect.sources." .. name)
+  if network[3] then return module.new(argument, { exclude = o.exclude }) end
+  local who, relation, list = split(argument)
+  if relation and not list and not contains(M.relations, relation) then
+    return usage("%s: unknown relation %s (expected %s or list=NAME)", spec, relation,
+      table.concat(M.relations, ", "))
   end
-  if not networks[network] then
-    return nil, ("%s: unknown network %s (supported: %s)"):format(spec, network, M.known), "usage"
-  end
-  local api = o.api
-  if api and (network == "folder" or network == "urls") then
-    return nil, ("--api %s: %s: has no server"):format(api, network), "usage"
-  elseif api then
-    api = api:gsub("/+$", "")
-    if not api:match("^https?://[^/%s]+[^%s]*$") then
-      return nil, ("--api %s: not an http or https address"):format(o.api), "usage"
-    end
-  end
-  return require(networks[network]).new(argument, { who = o.who or "followers", api = api,
-    exclude = o.exclude })
+  local source
+  source, message, code = module.new(who, { api = api, list = list })
+  if not source then return nil, message, code end
+  return relate(source, module, relation or o.who, list, spec)
+end
+
+---What a network says about collecting and learning from it, in one line; nil: nothing.
+---@param name string
+---@return string|nil
+function M.terms(name)
+  return by_name[name] and require("daub.collect.sources." .. name).terms
 end
 
 return M

@@ -77,7 +77,8 @@ local function pragma(self, name)
   return self:row("pragma " .. name)[name]
 end
 
--- Brings the tables to the newest version; refuses other programs' databases and newer ones.
+-- Brings the tables to the newest version; refuses other programs' databases and newer ones. False:
+-- they are older and this connection only reads.
 local function migrate(self, path, create)
   local version = pragma(self, "user_version")
   if version == 0 and pragma(self, "application_id") == 0
@@ -90,14 +91,30 @@ local function migrate(self, path, create)
     M.fail(("%s: made by a newer daub (format %d, this one reads up to %d)")
       :format(path, version, #schema.versions), "format")
   end
-  for n = version + 1, #schema.versions do
-    if not create then
-      M.fail(path .. ": an older format (run daub collect on it once)", "format")
-    end
-    self:transaction(function()
+  if version == #schema.versions then return true end
+  if not create then return false end
+  self:transaction(function()
+    for n = pragma(self, "user_version") + 1, #schema.versions do
       self:exec(schema.versions[n])
       self:exec("pragma user_version = " .. n)
-    end)
+    end
+  end)
+  return true
+end
+
+local function connect(path, create)
+  local db = M.must(sqlite.open(path, { readonly = not create, busy_timeout = 10000 }))
+  return setmetatable({ db = db }, Store)
+end
+
+-- A database of an older format is brought up to date even when it is opened for reading.
+local function renew(path)
+  local writer = connect(path, true)
+  local ok, message = pcall(migrate, writer, path, true)
+  writer:close()
+  if not ok then
+    M.fail(("%s: an older format, and it cannot be written (%s)"):format(path, tostring(message)),
+      "format")
   end
 end
 
@@ -107,13 +124,12 @@ end
 ---@return daub.collect.Store|nil, string? message, string? code
 function M.open(path, o)
   return M.protect(function()
-    local db = M.must(sqlite.open(path, { readonly = not o.create, busy_timeout = 10000 }))
-    local self = setmetatable({ db = db }, Store)
+    local self = connect(path, o.create)
     if o.create then
       -- a commit survives a killed process; a power cut may cost the last ones, never the database
       self:exec("pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on")
     end
-    migrate(self, path, o.create)
+    if not migrate(self, path, o.create) then renew(path) end
     return self
   end)
 end

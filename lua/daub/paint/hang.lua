@@ -60,7 +60,7 @@ end
 function Wall:single(pick, o)
   local pixels = sample.paint(self.painter, pick.z)
   local large, enlarged = self.enlarger:enlarge(pixels, o.width, o.height)
-  local bytes = self.must(sample.encode(large, o.format, o.max_bytes))
+  local bytes = self.must(image.encode_within(large, o.format, o.max_bytes))
   local name = ("%s%s-seed%d-%03d.%s"):format(o.label, self.mark, self.provenance.seed, pick.index,
     o.format == "png" and "png" or "jpg")
   return self:write(name, bytes, {

@@ -5,7 +5,7 @@
 --     ask.count, ask.cells, ask.pair, ask.colours, ask.scale, ask.size, ask.mark
 local draw = require "daub.paint.draw"
 local palette = require "daub.looks.palette"
-local sizes = require "daub.paint.sizes"
+local sizes = require "daub.sizes"
 
 local M = {}
 

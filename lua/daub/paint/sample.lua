@@ -2,7 +2,7 @@
 --
 --     local z = sample.latent(1, 7, 100)                     -- picture 7 of seed 1
 --     local pixels = sample.paint(network, z)                -- f32 {height, width, 3}, -1 … 1
---     local jpeg = sample.encode(pixels, "jpeg", 700000)
+--     local jpeg = image.encode_within(pixels, "jpeg", 700000)
 --
 -- Picture i of a seed is always the same, however many are painted: each has its own place in the
 -- seed's random numbers, and each goes through the network alone. Where many are painted to choose
@@ -18,7 +18,6 @@ local M = {}
 local APART = 2 ^ 20 -- random numbers between two pictures
 local BATCH = 32
 M.eight = 8 -- pictures at once; their bits hang on this number, not on which they are
-local QUALITIES = { 95, 92, 88, 84, 80, 75, 70, 60, 50, 40, 30 }
 
 ---The latent of one picture: N(0, 1) {1, size}.
 ---@param seed integer
@@ -91,20 +90,6 @@ function M.nearest(dataset, pixels)
     list[i] = { sha256 = dataset:id(order[i]), distance = d[order[i]] }
   end
   return list
-end
-
----Encodes in the best quality that stays within the limit.
----@param pixels daub.Tensor
----@param format "jpeg"|"png"
----@param max_bytes? integer
----@return string|nil bytes, string? message
-function M.encode(pixels, format, max_bytes)
-  local bytes
-  for _, quality in ipairs(format == "png" and { 100 } or QUALITIES) do
-    bytes = image.encode(pixels, format, format == "jpeg" and { quality = quality } or nil)
-    if not max_bytes or #bytes <= max_bytes then return bytes end
-  end
-  return nil, ("%s of %d bytes is over the limit of %d"):format(format:upper(), #bytes, max_bytes)
 end
 
 return M

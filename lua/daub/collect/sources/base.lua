@@ -4,9 +4,22 @@
 --   network    "bluesky"        spec  "bluesky:alice.bsky.social"      api  "" or the --api address
 --   noun       what it lists: "people", "files", "addresses"
 --   listings   the names of its listings, in order: {"followers", "following"}
+--   mutual     true: only people who are in all listings count
 --   page(self, listing, position, get) -> page, or nil, message, code
--- `position` is nil for the first page and otherwise a page's `next`, which may be days old. `get`
--- asks the network (see below) and may suspend the caller, which runs in a coroutine.
+--     `position` is nil for the first page and otherwise a page's `next`, which may be days old.
+--     The request for the list is the last one it makes.
+-- and, where the list does not hold everything about its people,
+--   batch                       how many people `complete` takes at once
+--   complete(self, people, get) -> true, or nil, message, code: adds cover, name, noindex …
+-- and, where something is to be settled with the person running this before the first page,
+--   begin(self, get, ask)       -> true, or nil, message, code; ask(question) -> boolean
+--
+-- `get` asks the network (see below) and may suspend the caller, which runs in a coroutine. A GET
+-- answered before is asked conditionally; an unchanged answer never reaches the source, unless it
+-- asked with keep = true: then it gets what it got before.
+--
+-- The module of a network has `new(who, {api =, list =, exclude =})`, `relations` (the listings it
+-- has, of followers, following, friends and list) and perhaps `terms`, one line.
 local system = require "daub.core.system"
 
 local M = {}
@@ -16,6 +29,8 @@ local M = {}
 ---@field url string      http(s), or file:///… from a folder
 ---@field skip string?    it is known beforehand to be of no use: a reason of collection.reasons
 ---@field detail string?
+---@field fallback string[]? other addresses of the same picture, tried in order when this one fails
+---@field sha256 string?  what the bytes at `url` hash to; others are refused
 ---@field private boolean? the person running this named the server: it may be in the local network
 ---@field own boolean?    the address is made for one account: shared ones are a server's default
 
@@ -25,6 +40,9 @@ local M = {}
 ---@field name string?
 ---@field url string?
 ---@field cover daub.collect.Cover?  nil: they show none
+---@field network string? where the key is from, when that is not the source's own network
+---@field also string[]?  what they are called elsewhere: "acct:alice@host", "bluesky:did:plc:…"
+---@field noindex boolean? they ask not to be found by machines
 
 ---@class daub.collect.Page
 ---@field people daub.collect.Person[]
@@ -37,14 +55,17 @@ local M = {}
 ---@field api string
 ---@field noun string
 ---@field listings string[]
+---@field mutual boolean?
+---@field batch integer?
 
--- get(url, {headers}) -> the result of daub.http, refusals included | nil, message, code
+-- get(url, {headers =, method =, json =, form =, body =, keep =}) ->
+-- the result of daub.http, refusals included | nil, message, code
 ---@alias daub.collect.Get fun(url: string, o: table?): table|nil, string?, string?
 
----The listings that --who asks for.
-function M.listings(who)
-  if who == "both" then return { "followers", "following" } end
-  return { who }
+---A failure told of the source it happened to.
+---@return nil, string message, string code
+function M.fail(source, message, code)
+  return nil, source.spec .. ": " .. message, code
 end
 
 ---The value when it is a string of sane length: what a server sends may be anything.

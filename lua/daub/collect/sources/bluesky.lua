@@ -5,6 +5,8 @@ local http = require "daub.http"
 
 local M = {}
 
+M.relations = { "followers", "following" }
+
 local default_api = "https://public.api.bsky.app"
 local page_size, batch_size = 100, 25 -- the most the server takes
 local calls = {
@@ -31,7 +33,7 @@ function M.new(argument, o)
     spec = "bluesky:" .. handle,
     api = o.api or "",
     noun = "people",
-    listings = base.listings(o.who),
+    batch = batch_size,
     handle = handle,
     root = (o.api or default_api) .. "/xrpc/",
   }, Bluesky)
@@ -58,29 +60,13 @@ local function person_of(self, profile)
   }
 end
 
--- The full profiles of these DIDs, by DID. Suspended accounts are missing from the answer.
-local function profiles_of(self, dids, get)
-  local found = {}
-  for first = 1, #dids, batch_size do
-    local batch = {}
-    for i = first, math.min(first + batch_size - 1, #dids) do batch[#batch + 1] = dids[i] end
-    local answer, message, code = base.get_json(get,
-      self.root .. "app.bsky.actor.getProfiles?" .. http.query({ actors = batch }))
-    if not answer then return nil, message, code end
-    for _, profile in ipairs(type(answer.profiles) == "table" and answer.profiles or {}) do
-      if type(profile) == "table" and base.text(profile.did) then found[profile.did] = profile end
-    end
-  end
-  return found
-end
-
 local function explain(self, message, code, word)
   if code == "http-400" and message:find("Actor not found", 1, true) then
     return nil, ("%s: no such account (check the handle's spelling)"):format(self.spec), "missing"
   elseif word == "AccountTakedown" or word == "AccountDeactivated" then
     return nil, ("%s: the account is closed"):format(self.spec), "missing"
   end
-  return nil, self.spec .. ": " .. message, code
+  return base.fail(self, message, code)
 end
 
 ---@return daub.collect.Page|nil, string? message, string? code
@@ -91,24 +77,35 @@ function Bluesky:page(listing, position, get)
   if not answer then return explain(self, message, code, word) end
   local listed = answer[call.key]
   if type(listed) ~= "table" then
-    return nil, ("%s: the answer holds no %s (is this the right server?)"):format(self.spec,
-      call.key), "format"
+    return base.fail(self, ("the answer holds no %s (is this the right server?)"):format(call.key),
+      "format")
   end
-  local dids, brief = {}, {}
-  for _, person in ipairs(listed) do
-    if type(person) == "table" and base.text(person.did) then
-      dids[#dids + 1] = person.did
-      brief[person.did] = person
+  local people = {}
+  for _, profile in ipairs(listed) do
+    if type(profile) == "table" and base.text(profile.did) then
+      people[#people + 1] = person_of(self, profile)
     end
   end
-  local profiles
-  profiles, message, code = profiles_of(self, dids, get)
-  if not profiles then return explain(self, message, code) end
-  local people = {}
-  for _, did in ipairs(dids) do
-    people[#people + 1] = person_of(self, profiles[did] or brief[did])
-  end
   return { people = people, next = base.text(answer.cursor) }
+end
+
+---Lists hold no banners: these are in the full profiles. Suspended accounts are missing there.
+---@return true|nil, string? message, string? code
+function Bluesky:complete(people, get)
+  local dids, by_did = {}, {}
+  for i, person in ipairs(people) do
+    dids[i], by_did[person.key] = person.key, person
+  end
+  local answer, message, code = base.get_json(get,
+    self.root .. "app.bsky.actor.getProfiles?" .. http.query({ actors = dids }))
+  if not answer then return explain(self, message, code) end
+  for _, profile in ipairs(type(answer.profiles) == "table" and answer.profiles or {}) do
+    local person = type(profile) == "table" and by_did[base.text(profile.did) or ""]
+    if person then
+      for key, value in pairs(person_of(self, profile)) do person[key] = value end
+    end
+  end
+  return true
 end
 
 return M

@@ -7,6 +7,8 @@ local http = require "daub.http"
 
 local M = {}
 
+M.relations = { "followers", "following" }
+
 local page_size = 80 -- the most Mastodon gives
 
 -- Pictures that servers show for those who set none.
@@ -39,7 +41,6 @@ function M.new(argument, o)
     spec = ("mastodon:%s@%s"):format(user, host),
     api = o.api or "",
     noun = "people",
-    listings = base.listings(o.who),
     user = user,
     host = host,
     root = o.api or "https://" .. host,
@@ -70,6 +71,9 @@ local function person_of(self, account)
     handle = acct,
     name = base.text(account.display_name),
     url = base.text(account.url),
+    also = { "acct:" .. acct:lower() },
+    noindex = account.noindex == true or account.indexable == false
+      or account.discoverable == false or nil,
     cover = cover,
   }
 end
@@ -87,14 +91,14 @@ local function explain(self, message, code)
   elseif code == "http-410" then
     return nil, ("%s: the account is closed"):format(self.spec), "missing"
   end
-  return nil, self.spec .. ": " .. message, code
+  return base.fail(self, message, code)
 end
 
 -- The address of the first page and how many people there are.
 local function first_page(self, listing, get)
   local account, message, code = base.get_json(get,
     ("%s/api/v1/accounts/lookup?acct=%s"):format(self.root, http.escape(self.user)),
-    { headers = self.headers })
+    { headers = self.headers, keep = true })
   if not account then return explain(self, message, code) end
   local id = account.id
   if type(id) ~= "string" or not id:match("^[%w_-]+$") then

@@ -1,0 +1,34 @@
+-- Logging in: each network is one small file beside this one that walks the owner through, and what
+-- comes of it is kept by daub.accounts.
+--
+--   local module = assert(login.network("bluesky"))
+--   local name, fields = module.login(ui, { who = nil, api = nil, http = session })
+--
+-- The module of a network has
+--   help     lines: what one needs beforehand and what one will be asked
+--   login(ui, o) -> account name, fields | nil, message, code     ui: see daub.login.ui
+--   logout(account, o) -> true | nil, message      perhaps: lets the server forget the token
+--   refresh(account, o) -> fields | nil, message, code   perhaps: for accounts.fresh
+-- with o = {who = string|nil, api = URL|nil, http = a session}.
+local M = {}
+
+---Networks one can log in to.
+M.networks = {}
+
+---@return table|nil module, string? message, string? code
+function M.network(name)
+  for _, known in ipairs(M.networks) do
+    if known == name then return require("daub.login." .. name) end
+  end
+  return nil, ("%s: no login for this network (there is one for %s)"):format(name,
+    #M.networks > 0 and table.concat(M.networks, ", ") or "none yet"), "usage"
+end
+
+---"bluesky:alice.bsky.social" taken apart.
+---@return string network, string|nil who
+function M.split(text)
+  local network, who = text:match("^([^:]+):(.+)$")
+  return network or text, who and who:gsub("^@", "") or nil
+end
+
+return M
