@@ -1,7 +1,5 @@
 local collection = require "daub.collect.collection"
-local image = require "daub.core.image"
 local support = require "support.collecting"
-local system = require "daub.core.system"
 
 after_each(support.clean_up)
 teardown(support.stop)
@@ -151,7 +149,7 @@ describe("collecting from Bluesky", function()
     local network = support.network("bluesky")
     local faults = { [7] = "cut", [8] = "type", [9] = "redirect", [12] = "slow", [13] = "webp",
       [14] = "500", [15] = "html", [16] = "gone" }
-    network:set({ people = 30, webp = system.base64(image.encode_webp(support.patches(1), 80)) })
+    network:set({ people = 30 })
     for number, kind in pairs(faults) do
       network:fault({ match = ("/img/.*f%023d/"):format(number), kind = kind })
     end

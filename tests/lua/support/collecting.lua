@@ -59,7 +59,7 @@ function M.network(name, arguments)
   return self
 end
 
---- {match =, kind =, times =, after =}: see tests/fixtures/network.py.
+--- {match =, kind =, times =, after =, seconds =}: see tests/fixtures/network.py.
 function Network:fault(fault)
   assert(http.get(self.url .. "/_fault", { method = "POST", json = fault }))
 end
@@ -76,6 +76,11 @@ function Network:asked(pattern)
     if log[i]:find(pattern) then n = n + 1 end
   end
   return n
+end
+
+--- How often each endpoint was asked for since the start: {["GET /xrpc/{method}"] = 3}.
+function Network:counts()
+  return assert(http.get(self.url .. "/_counts")).json()
 end
 
 function Network:forget()
@@ -99,7 +104,8 @@ function M.collect(path, spec, o)
   local covers = assert(collection.open(path, { create = true }))
   local report = M.reporter()
   local summary, message, code = collect.run(covers, { source }, { report = report,
-    limit = o.limit, refresh = o.refresh, concurrency = o.concurrency, max_wait = o.max_wait })
+    limit = o.limit, refresh = o.refresh, concurrency = o.concurrency, max_wait = o.max_wait,
+    on_limit = o.on_limit, include_noindex = o.include_noindex, ask = o.ask })
   local counts = assert(covers:counts())
   covers:close()
   assert(summary, ("%s (%s)"):format(message, code))
