@@ -99,16 +99,21 @@ end
 
 -- Somebody known by another name already counts as the one known longer.
 local function identify(self, id, network, person)
-  local root = id
+  local root, roots = id, { id }
   local names = { network .. ":" .. person.key, unpack(person.also or {}) }
   for _, name in ipairs(names) do
     self.store:run("insert or ignore into identities (identity, person_id) values (?, ?)",
       { name, id })
-    root = math.min(root, self.store:row([[select coalesce(p.same_as, p.id) as id from identities i
-      join people p on p.id = i.person_id where i.identity = ?]], { name }).id)
+    roots[#roots + 1] = self.store:row([[select coalesce(p.same_as, p.id) as id from identities i
+      join people p on p.id = i.person_id where i.identity = ?]], { name }).id
+    root = math.min(root, roots[#roots])
   end
-  if root == id then return end
-  self.store:run("update people set same_as = ? where id = ? or same_as = ?", { root, id, id })
+  for _, other in ipairs(roots) do
+    if other ~= root then
+      self.store:run("update people set same_as = ? where id = ? or same_as = ?",
+        { root, other, other })
+    end
+  end
 end
 
 local function add_person(self, source_id, listing, network, person)

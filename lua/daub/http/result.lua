@@ -52,9 +52,11 @@ local function clean(text)
   return #text > 200 and text:sub(1, 197) .. "…" or text
 end
 
--- The title of an HTML page, or true for a page without one, or nil for something else.
+-- The title of an HTML page, or true for a page without one, or nil for something else. What looks
+-- like JSON is none, whatever it is labelled.
 local function html_title(result)
   local body = result.body or ""
+  if body:find("^%s*[{%[]") then return nil end
   local kind = result.headers["content-type"] or ""
   local start = body:sub(1, 512):lower()
   if not kind:find("text/html", 1, true) and not start:find("^%s*<!doctype html")

@@ -80,7 +80,17 @@ end
 
 --- How often each endpoint was asked for since the start: {["GET /xrpc/{method}"] = 3}.
 function Network:counts()
-  return assert(http.get(self.url .. "/_counts")).json()
+  return assert(http.get(self.url .. "/_counts")).json().endpoints
+end
+
+--- Answers since the start that said "not modified".
+function Network:unchanged()
+  return assert(http.get(self.url .. "/_counts")).json().unchanged or 0
+end
+
+--- The most requests that were under way at once.
+function Network:most_at_once()
+  return assert(http.get(self.url .. "/_counts")).json().at_once or 0
 end
 
 function Network:forget()
