@@ -86,6 +86,7 @@ function M.save(publisher, state, http)
   end
   local folder = folder_of(publisher)
   local stem = ("%s/%s"):format(folder, os.date("!%Y%m%dT%H%M%SZ"))
+  while system.stat(stem .. ".json") do stem = stem .. "+" end -- within the same second
   local ok
   ok, message, code = system.make_directory(folder)
   if ok and bytes then ok, message, code = system.write_file(stem .. ".picture", bytes) end
