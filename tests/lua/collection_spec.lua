@@ -152,6 +152,35 @@ describe("a collection", function()
     assert.equal("format", code)
   end)
 
+  it("brings an older format up to date, even when it only reads", function()
+    local folder, path = pictures(), support.folder() .. "/c"
+    support.collect(path, "folder:" .. folder)
+    local schema = require "daub.collect.schema"
+    local db = assert(sqlite.open(path .. "/old.db"))
+    assert(db:exec(schema.versions[1]))
+    assert(db:exec("attach '" .. path .. "/collection.db' as new"))
+    for _, name in ipairs { "sources", "cursors", "pictures", "covers", "people", "source_people",
+      "person_covers" } do
+      local columns = {}
+      for column in db:rows(("pragma main.table_info(%s)"):format(name)) do
+        columns[#columns + 1] = column.name
+      end
+      columns = table.concat(columns, ", ")
+      assert(db:exec(("insert into main.%s (%s) select %s from new.%s"):format(name, columns,
+        columns, name)))
+    end
+    assert(db:exec(("pragma application_id = %d; pragma user_version = 1"):format(
+      schema.application_id)))
+    db:close()
+    local before = support.contents(path)
+    assert(system.rename(path .. "/old.db", path .. "/collection.db"))
+    assert.equal(before, support.contents(path)) -- opened for reading
+    local covers = assert(collection.open(path))
+    assert.equal(covers:counts().people,
+      covers.store:row("select count(*) as n from identities").n)
+    covers:close()
+  end)
+
   it("leaves out what was deleted by hand, fetches again what was damaged", function()
     local folder, path = pictures(), support.folder() .. "/c"
     support.collect(path, "folder:" .. folder)

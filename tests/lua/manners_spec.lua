@@ -41,7 +41,7 @@ describe("a source's relation", function()
     assert.equal("mastodon:a@b.test?mutuals", spec)
     assert.is_true(source.mutual)
     assert.matches("unknown relation enemies", (spec_of("bluesky:alice.test?enemies")))
-    assert.matches("bluesky cannot list list", (spec_of("bluesky:alice.test?list=Friends")))
+    assert.matches("bluesky does not show lists", (spec_of("bluesky:alice.test?list=Friends")))
     assert.matches("has no server", (spec_of("folder:/tmp", { api = "http://a.test" })))
   end)
 

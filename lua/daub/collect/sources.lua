@@ -82,8 +82,8 @@ local function relate(source, module, relation, list, spec)
   relation = relation or contains(offered, "followers") and "followers" or offered[1]
   local listings, mutual = listings_of(relation, offered)
   if not listings then
-    return usage("%s: %s cannot list %s (it lists %s)", spec, source.network, relation,
-      table.concat(offered, ", "))
+    return usage("%s: %s does not show %s (it shows %s)", spec, source.network,
+      list and "lists" or relation, table.concat(offered, ", "))
   end
   source.listings, source.mutual = listings, mutual
   if mutual then source.spec = source.spec .. "?mutuals" end

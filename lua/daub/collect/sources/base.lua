@@ -68,6 +68,12 @@ function M.fail(source, message, code)
   return nil, source.spec .. ": " .. message, code
 end
 
+---What to say of a list that shows nobody though its owner says there are some.
+---@return nil, string message, "hidden"
+function M.hidden(source, total, listing)
+  return M.fail(source, ("hides the list (%d %s, none shown)"):format(total, listing), "hidden")
+end
+
 ---The value when it is a string of sane length: what a server sends may be anything.
 ---@return string|nil
 function M.text(value)

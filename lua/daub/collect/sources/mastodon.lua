@@ -126,8 +126,7 @@ function Mastodon:page(listing, position, get)
   local listed, response, code = base.get_json(get, url, { headers = self.headers })
   if not listed then return explain(self, response, code) end
   if not position and #listed == 0 and (total or 0) > 0 then
-    return nil, ("%s: hides the list (%d %s, none shown)"):format(self.spec, total, listing),
-      "hidden"
+    return base.hidden(self, total, listing)
   end
   local people = {}
   for _, account in ipairs(listed) do
