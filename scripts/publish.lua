@@ -48,7 +48,9 @@ local ready
 if o.picture then
   local pixels = must(image.load(o.picture))
   ready = must(publish.prepare(pixels, network))
-  if system.isatty(1) and not o.quiet and not o.json then image.show(pixels) end
+  if system.isatty(1) and not o.quiet and not o.json then
+    image.show(must(image.decode(ready.bytes)))
+  end
   report:note(("%s: %dx%d, %s"):format(o.picture, ready.width, ready.height,
     progress.bytes(#ready.bytes)))
 end

@@ -83,6 +83,22 @@ describe("a second run", function()
     end)
   end
 
+  it("remembers no more than the last one needed", function()
+    local network = support.network("bluesky")
+    local path = support.folder() .. "/c"
+    local function remembered()
+      local covers = assert(collection.open(path))
+      local n = covers.store:row("select count(*) as n from answers").n
+      covers:close()
+      return n
+    end
+    support.collect(path, "bluesky:alice.test", { api = network.url })
+    assert.equal(3 + 6, remembered()) -- lists and profiles
+    network:set({ people = 30 })
+    support.collect(path, "bluesky:alice.test", { api = network.url })
+    assert.equal(2 + 2, remembered())
+  end)
+
   it("notices what changed within an unchanged list", function()
     local network = support.network("bluesky")
     local path = support.folder() .. "/c"
@@ -185,7 +201,7 @@ end)
 describe("what goes wrong with any API", function()
   local said = {
     elsewhere = "redirect", html = "an HTML page came where JSON was expected",
-    bomb = "bytes", cut = "transfer closed", expired = "401 Unauthorized %(ExpiredToken",
+    bomb = "bytes", expired = "401 Unauthorized %(ExpiredToken",
     protected = "401 Unauthorized %(Not authorized", errors = "holds no followers",
     hidden = "holds no followers", ["403"] = "403 Forbidden", gone = "404 Not Found",
   }
@@ -200,7 +216,7 @@ describe("what goes wrong with any API", function()
     end)
   end
 
-  for _, kind in ipairs { "slow", "drip", "type", "redirect" } do
+  for _, kind in ipairs { "slow", "drip", "cut", "type", "redirect" } do
     it("does no harm: " .. kind, function()
       local network = support.network("bluesky")
       network:fault({ match = "getFollowers", kind = kind })

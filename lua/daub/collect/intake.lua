@@ -80,10 +80,16 @@ local function remember(self, source_id, answer)
     end
   end
   self.store:run([[insert or replace into answers
-    (source_id, request, etag, last_modified, next, total, count, people, body)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?)]], { source_id, system.sha256(answer.url), answer.etag,
+    (source_id, request, etag, last_modified, next, total, count, people, body, at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)]], { source_id, system.sha256(answer.url), answer.etag,
     answer.last_modified, answer.next, answer.total, answer.count,
-    people and json.encode(json.array(people)), answer.body })
+    people and json.encode(json.array(people)), answer.body, system.time() })
+end
+
+---Lets go of what was remembered of answers that were not given since a time: other pages have
+---taken their place.
+function Intake:forget_answers(source_id, since)
+  self.store:run("delete from answers where source_id = ? and at < ?", { source_id, since })
 end
 
 -- ---- a page of people --------------------------------------------------------------------------

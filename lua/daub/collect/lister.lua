@@ -12,8 +12,10 @@
 -- A sink has: source(source) -> id; cursor(id, listing) -> {position, finished}; people_count(id);
 -- known(id, network, key) and forgotten(network, person) -> boolean; page(id, listing, network,
 -- page, move); candidates(id, listing, page) and candidate(id, key) -> boolean, for mutuals;
--- answer(id, url) -> {etag, last_modified, next, total, people} | nil, what is known of an address.
+-- answer(id, url) -> {etag, last_modified, next, total, people} | nil, what is known of an address;
+-- whole(id, since): everything the source names was asked for since then.
 local net_module = require "daub.collect.net"
+local system = require "daub.core.system"
 
 local M = {}
 
@@ -45,6 +47,7 @@ local function getter(self, id, seen)
     local known = plain and self.sink:answer(id, name) or nil
     local response, message, code = self.net:get(url, o, known)
     if response and response.not_modified and known then
+      seen.answers[#seen.answers + 1] = known
       if o.keep then return kept_answer(response, known) end
       seen.unchanged = known
       error(UNCHANGED, 0)
@@ -185,13 +188,14 @@ end
 
 -- ---- walking -----------------------------------------------------------------------------------
 
+-- True when it came to its end or the limit, and whether it went all the way from the start.
 local function list(self, source, id, listing)
   local cursor = self.sink:cursor(id, listing)
   local position = not cursor.finished and cursor.position or nil
-  local kept = position ~= nil
+  local kept, whole = position ~= nil, position == nil
   local seen = {}
   repeat
-    if self.limit and self.sink:people_count(id) >= self.limit then return true end
+    if self.limit and self.sink:people_count(id) >= self.limit then return true, false end
     local page, message = ask_again(self, source, id, listing, position, kept)
     if not page then return nil, message end
     kept = false
@@ -199,7 +203,7 @@ local function list(self, source, id, listing)
     local full
     full, message = take(self, source, id, listing, page)
     if full == nil then return nil, message end
-    if full then return true end
+    if full then return true, false end
     if page.next and seen[page.next] then
       return nil, source.spec .. ": the server names the same page again and again (try later)"
     end
@@ -207,20 +211,22 @@ local function list(self, source, id, listing)
     if position then seen[position] = true end
     coroutine.yield()
   until not position
-  return true
+  return true, whole
 end
 
 local function list_source(self, source)
-  local id = self.sink:source(source)
+  local id, since, all = self.sink:source(source), system.time(), true
   if source.begin then
     local function get(url, o) return self.net:get(url, o) end
     local ok, message = source:begin(get, self.ask)
     if not ok then return nil, message end
   end
   for _, listing in ipairs(source.listings) do
-    local ok, message = list(self, source, id, listing)
-    if not ok then return nil, message end
+    local ok, whole = list(self, source, id, listing)
+    if not ok then return nil, whole end
+    all = all and whole
   end
+  if all then self.sink:whole(id, since) end
   return true
 end
 

@@ -107,6 +107,7 @@ local function sink_of(self)
     people_count = function(_, id) return intake:people_count(id) end,
     known = function(_, id, network, key) return intake:named(id, network, key) end,
     answer = function(_, id, url) return intake:answer(id, url) end,
+    whole = function(_, id, since) intake:forget_answers(id, since) end,
     forgotten = function(_, network, person) return intake:forgotten(network, person) end,
     candidate = function(_, id, key) return intake:candidate(id, key) end,
     candidates = function(_, id, listing, page) intake:commit_candidates(id, listing, page) end,
@@ -224,6 +225,7 @@ function M.preview(sources, o)
       people_count = function(_, source) return named[source].count or 0 end,
       known = function(_, source, _, key) return named[source][key] end,
       answer = function() return nil end,
+      whole = function() end,
       forgotten = function(_, network, person)
         return o.collection and forget.known(o.collection, network, person)
       end,

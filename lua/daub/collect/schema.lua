@@ -134,6 +134,7 @@ M.versions = {
     count integer,                      -- people on the page
     people text,                        -- JSON {key, handle} of those that are completed apart
     body text,                          -- of the few answers that are needed whole
+    at real not null,                   -- when it was given last
     primary key (source_id, request)
   ) strict, without rowid;
   ]],
