@@ -311,9 +311,9 @@ static int l_date(lua_State *L) {
 
 int luaopen_daub_core_http(lua_State *L) {
     static const luaL_Reg methods[] = {
-        {"add", l_add},   {"poll", l_poll},   {"pending", l_pending}, {"cancel", l_cancel},
-        {"hold", l_hold}, {"cap", l_cap},     {"close", l_close},     {"__gc", l_close},
-        {NULL, NULL},
+        {"add", l_add},       {"poll", l_poll},  {"pending", l_pending},
+        {"cancel", l_cancel}, {"hold", l_hold},  {"cap", l_cap},
+        {"close", l_close},   {"__gc", l_close}, {NULL, NULL},
     };
     static const luaL_Reg functions[] = {
         {"session", l_session},
