@@ -50,7 +50,8 @@ describe("a budget", function()
     assert.truthy(text:match("lite networks paint 192x64; 0.499 s a step of 32 pictures"), text)
     assert.truthy(text:match("1 h 00 min: 6,7%d%d steps or so, 21%d,%d+ pictures shown, 60.%d pass"
       .. "es over 3,544; done at %d%d:%d%d"), text)
-    assert.truthy(text:match("learning rate 0.0002, falling over the last 25 %%"), text)
+    assert.truthy(text:match("learning rate 0.0002, the critic's 0.0001, falling over the last "
+      .. "25 %%"), text)
   end)
 
   it("makes the batch smaller when steps would be few", function()

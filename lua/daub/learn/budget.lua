@@ -146,6 +146,7 @@ end
 ---@field minutes number until it ends
 ---@field memory number bytes, about: what the trial needed, and measuring
 ---@field lr number
+---@field lr_critic number
 ---@field decay number
 ---@field augment string
 ---@field spent number seconds that choosing took
@@ -168,7 +169,8 @@ local function describe(trial, minutes, count, begun)
   return { event = "plan", recipe = trial.options.recipe, size = trial.options.size,
     batch = s.batch, step_seconds = trial.step_seconds, steps = steps,
     pictures = steps * s.batch, learnt = count, passes = steps * s.batch / count,
-    minutes = minutes, memory = memory(trial.options, count), lr = s.lr, decay = s.decay,
+    minutes = minutes, memory = memory(trial.options, count), lr = s.lr,
+    lr_critic = s.lr_critic > 0 and s.lr_critic or s.lr, decay = s.decay,
     augment = s.augment, spent = spent }
 end
 
@@ -214,8 +216,8 @@ function M.lines(p)
     ("      %s: %s steps or so, %s pictures shown, %.3g passes over %s; done at %s"):format(
       progress.duration(p.minutes * 60), thousands(p.steps), thousands(p.pictures), p.passes,
       thousands(p.learnt), os.date("%H:%M", os.time() + p.minutes * 60 - p.spent)),
-    ("      learning rate %g%s; augmentation: %s; about %s of memory"):format(p.lr, falling,
-      p.augment, progress.bytes(p.memory)),
+    ("      learning rate %g, the critic's %g%s; augmentation: %s; about %s of memory"):format(p.lr,
+      p.lr_critic, falling, p.augment, progress.bytes(p.memory)),
   }
 end
 

@@ -307,8 +307,8 @@ for name, widths in pairs(WIDTHS) do
     ---What both can be told of a picture (daub.learn.conditions).
     conditions = conditions.kinds,
     ---Kinds of critic, and what --set says by default for each.
-    flavours = { swift = {}, steady = { loss = "relativistic", penalty = 1, beta1 = 0,
-      beta2 = 0.99, decay = 1 } },
+    flavours = { swift = { lr_critic = 1e-4 }, steady = { lr_critic = 2e-4,
+      loss = "relativistic", penalty = 1, beta1 = 0, beta2 = 0.99, decay = 1 } },
     ---{N, latent + a condition's width} -> {N, height, width, 3}, -1 … 1
     ---@param o {width: integer, height: integer, latent: integer, widths: integer,
     --- condition: string|nil}
