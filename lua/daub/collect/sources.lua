@@ -16,6 +16,7 @@ local M = {}
 local networks = {
   { "bluesky", "HANDLE" },
   { "mastodon", "USER@HOST" },
+  { "youtube", "CHANNEL" },
   { "folder", "PATH", "path" },
   { "urls", "FILE", "path" },
 }
@@ -78,7 +79,7 @@ end
 
 -- Which people: sets listings, mutual, and a spec of its own for what is not simply a listing.
 local function relate(source, module, relation, list, spec)
-  local offered = module.relations
+  local offered = source.relations or module.relations
   relation = relation or contains(offered, "followers") and "followers" or offered[1]
   local listings, mutual = listings_of(relation, offered)
   if not listings then

@@ -19,7 +19,8 @@
 -- asked with keep = true: then it gets what it got before.
 --
 -- The module of a network has `new(who, {api =, list =, exclude =})`, `relations` (the listings it
--- has, of followers, following, friends and list) and perhaps `terms`, one line.
+-- has, of followers, following, friends and list; a source of its own overrides them where they
+-- depend on WHO) and perhaps `terms`, one line.
 local system = require "daub.core.system"
 
 local M = {}
@@ -56,6 +57,7 @@ local M = {}
 ---@field noun string
 ---@field listings string[]
 ---@field mutual boolean?
+---@field relations string[]?  what it can list, when that is not what its module says
 ---@field batch integer?
 
 -- get(url, {headers =, method =, json =, form =, body =, keep =}) ->
