@@ -103,7 +103,7 @@ describe("daub collect", function()
 
   it("saves its work on Ctrl-C and goes on afterwards", function()
     local network = support.network("bluesky")
-    network:fault({ match = "/img/", kind = "slow", times = 1000 })
+    network:fault({ match = "getBlob", kind = "slow", times = 1000 })
     local path = support.folder() .. "/c"
     local arguments = { "collect", path, "--json", "--from", "bluesky:alice.test",
       "--api", network.url }

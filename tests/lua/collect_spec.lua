@@ -14,8 +14,9 @@ describe("collecting from Bluesky", function()
       blank = 1, small = 1, gone = 1 } }, counts)
     assert.equal(3, network:asked("getFollowers")) -- 100, 30, and none: only then the cursor ends
     assert.equal(6, network:asked("getProfiles"))  -- ceil(130 / 25)
-    assert.equal(104, network:asked("/img/"))      -- one for each CID
-    assert.equal(104, network:asked("/img/.*@jpeg$"))
+    assert.equal(104, network:asked("getBlob")) -- one for each CID
+    assert.equal(1, network:asked("/img/"))     -- where that failed: the one that is gone
+    assert.equal(1, network:asked("/img/.*@jpeg$"))
   end)
 
   it("asks for no empty page when the cursor ends with the last", function()
@@ -34,13 +35,13 @@ describe("collecting from Bluesky", function()
     local summary, counts = support.collect(path, "bluesky:alice.test", { api = network.url })
     assert.equal(0, summary.kept)
     assert.equal(101, counts.pictures)
-    assert.equal(0, network:asked("/img/"))
+    assert.equal(0, network:asked("getBlob"))
     assert.equal(before, support.contents(path))
 
     network:set({ changed = { 8 } })
     summary = support.collect(path, "bluesky:alice.test", { api = network.url })
     assert.equal(1, summary.kept)
-    assert.equal(1, network:asked("/img/"))
+    assert.equal(1, network:asked("getBlob"))
     local covers = collection.open(path)
     assert.equal(102, #covers:pictures()) -- the old one stays
     covers:close()
@@ -129,7 +130,7 @@ describe("collecting from Bluesky", function()
   it("waits as long as a server asks, visibly", function()
     local network = support.network("bluesky")
     network:fault({ match = "getFollowers", kind = "429-epoch" })
-    network:fault({ match = "/img/", kind = "503", after = 20 })
+    network:fault({ match = "getBlob", kind = "503", after = 20 })
     local summary, counts, report = support.collect(support.folder() .. "/c", "bluesky:alice.test",
       { api = network.url })
     assert.same({}, summary.failures)
@@ -151,7 +152,7 @@ describe("collecting from Bluesky", function()
       [14] = "500", [15] = "html", [16] = "gone" }
     network:set({ people = 30 })
     for number, kind in pairs(faults) do
-      network:fault({ match = ("/img/.*f%023d/"):format(number), kind = kind })
+      network:fault({ match = ("(getBlob|/img/).*f%023d"):format(number), kind = kind, times = 2 })
     end
     local _, counts = support.collect(support.folder() .. "/c", "bluesky:alice.test",
       { api = network.url })

@@ -41,7 +41,12 @@ describe("a source's relation", function()
     assert.equal("mastodon:a@b.test?mutuals", spec)
     assert.is_true(source.mutual)
     assert.matches("unknown relation enemies", (spec_of("bluesky:alice.test?enemies")))
+    local module = require "daub.collect.sources.bluesky"
+    local relations = module.relations
+    module.relations = { "followers", "following" }
     assert.matches("bluesky does not show lists", (spec_of("bluesky:alice.test?list=Friends")))
+    module.relations = relations
+    assert.equal("bluesky:alice.test?list=Friends", (spec_of("bluesky:alice.test?list=Friends")))
     assert.matches("has no server", (spec_of("folder:/tmp", { api = "http://a.test" })))
   end)
 
@@ -71,12 +76,12 @@ describe("a second run", function()
       assert.equal(counts.people, summary.listed)
       assert.same(counts, again)
       assert.equal(before, support.contents(path))
-      assert.equal(0, network:asked("/img/") + network:asked("/headers/"))
+      assert.equal(0, network:asked("getBlob") + network:asked("/headers/"))
       -- the same requests for the lists once more, each with what the first answer named
       local after = network:counts()
       for endpoint, n in pairs(asked) do
-        local pictures = endpoint:find("/img/", 1, true) or endpoint:find("/headers/", 1, true)
-          or endpoint:find("/static/", 1, true)
+        local pictures = endpoint:find("getBlob", 1, true) or endpoint:find("/img/", 1, true)
+          or endpoint:find("/headers/", 1, true) or endpoint:find("/static/", 1, true)
         assert.equal(pictures and n or 2 * n, after[endpoint], endpoint)
       end
       assert.equal(network:asked("."), network:unchanged())
@@ -201,8 +206,8 @@ end)
 describe("what goes wrong with any API", function()
   local said = {
     elsewhere = "redirect", html = "an HTML page came where JSON was expected",
-    bomb = "bytes", expired = "401 Unauthorized %(ExpiredToken",
-    protected = "401 Unauthorized %(Not authorized", errors = "holds no followers",
+    bomb = "bytes", expired = "400 Bad Request %(ExpiredToken",
+    protected = "the account is closed", errors = "holds no followers",
     hidden = "holds no followers", ["403"] = "403 Forbidden", gone = "404 Not Found",
   }
   for kind, words in pairs(said) do
