@@ -30,6 +30,16 @@ local function quote_digits(number)
   return '"' .. number .. '"'
 end
 
+-- Where the string ends that begins at `start`; nil when it does not.
+local function string_end(text, start)
+  local stop = start
+  repeat stop = text:find('["\\]', stop + 1)
+    local escaped = stop and text:byte(stop) == 92
+    if escaped then stop = stop + 1 end
+  until not escaped
+  return stop
+end
+
 -- Puts quotes around whole numbers beyond 2^53; strings are left alone.
 local function keep_big_integers(text)
   if not text:find("%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d") then return text end
@@ -39,11 +49,7 @@ local function keep_big_integers(text)
     local outside = text:sub(from, (start or 0) - 1)
     parts[#parts + 1] = outside:gsub("%f[%w.+-]%-?%d+%f[^%w.+-]", quote_digits)
     if not start then return table.concat(parts) end
-    local stop = start
-    repeat stop = text:find('["\\]', stop + 1)
-      local escaped = stop and text:byte(stop) == 92
-      if escaped then stop = stop + 1 end
-    until not stop or not escaped
+    local stop = string_end(text, start)
     if not stop then return text end -- broken: cjson says where
     parts[#parts + 1] = text:sub(start, stop)
     from = stop + 1
@@ -73,6 +79,38 @@ function M.decode(text)
   if not ok then return nil, "JSON: " .. tostring(value), "decode" end
   if value == M.null then return nil end
   return drop_nulls(value)
+end
+
+---The members of an object as they stand in its text, so that it can be written again with one of
+---them changed and nothing lost: empty lists, nulls and numbers of any size included.
+---@param text string
+---@return {name: string, text: string}[]|nil members in order
+---@return string? message
+---@return string? code "decode"
+function M.members(text)
+  local value, message, code = M.decode(text)
+  if type(value) ~= "table" or not text:find("^%s*{") then
+    return nil, message or "JSON: an object expected", code or "decode"
+  end
+  local members, depth, name, from, at = {}, 0, nil, nil, 0
+  repeat
+    at = text:find('["{}%[%],:]', at + 1)
+    local mark = text:sub(at, at)
+    if mark == '"' then
+      local start = at
+      at = string_end(text, start)
+      if depth == 1 and not name then name = reader.decode("[" .. text:sub(start, at) .. "]")[1] end
+    elseif mark == ":" then
+      if depth == 1 then from = at + 1 end
+    else
+      if (mark == "," or mark == "}") and depth == 1 and from then
+        local member = text:sub(from, at - 1):match("^%s*(.-)%s*$")
+        members[#members + 1], name, from = { name = name, text = member }, nil, nil
+      end
+      depth = depth + ((mark == "{" or mark == "[") and 1 or mark == "," and 0 or -1)
+    end
+  until depth == 0
+  return members
 end
 
 -- Writing -----------------------------------------------------------------------------------------

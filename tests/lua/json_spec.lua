@@ -94,3 +94,26 @@ describe("json.encode", function()
       json.pretty { e = {}, b = { c = "d" }, a = { 1, 2 } })
   end)
 end)
+
+describe("json.members", function()
+  it("gives the members of an object as they stand in its text", function()
+    local text = [[{ "a" : {"x":[],"y":null} , "b\"c":[1,{"q":"},]"}],"n":12345678901234567890,
+      "s":"he said \"hi\" \\", "e":{}, "z": null, "a":1e400 }]]
+    local seen = {}
+    for i, member in ipairs(assert(json.members(text))) do
+      seen[i] = member.name .. " = " .. member.text
+    end
+    assert.same({ [[a = {"x":[],"y":null}]], [=[b"c = [1,{"q":"},]"}]]=], "n = 12345678901234567890",
+      [[s = "he said \"hi\" \\"]], "e = {}", "z = null", "a = 1e400" }, seen)
+    assert.same({}, json.members(" {} "))
+  end)
+
+  it("wants an object", function()
+    for _, text in ipairs { "[1]", "1", "null", "", '{"a":', '{"a":"b', "{'a':1}" } do
+      local members, message, code = json.members(text)
+      assert.is_nil(members)
+      assert.matches("^JSON: ", message)
+      assert.equal("decode", code)
+    end
+  end)
+end)
