@@ -23,7 +23,7 @@ local o = cli.parse(arg, {
   positional = { { "collection", help = "folder of the collection; made when it is missing" } },
   options = {
     { "from", type = "string", value = "SOURCE:WHO", required = true, repeated = true,
-      help = "bluesky:HANDLE, mastodon:USER@HOST, youtube:CHANNEL, folder:PATH or urls:FILE" },
+      help = source.known },
     { "api", type = "string", value = "URL", follows = "from",
       help = "another server for the source before it" },
     { "who", type = "choice", value = "WHO", help = "whose covers (default: followers), also as"

@@ -17,13 +17,13 @@ local networks = {
   { "bluesky", "HANDLE" },
   { "mastodon", "USER@HOST" },
   { "youtube", "CHANNEL" },
+  { "facebook", "me" },
   { "folder", "PATH", "path" },
   { "urls", "FILE", "path" },
 }
 
 local planned = {
   x = "its API needs a paid key; export your data and use folder:PATH",
-  facebook = "its API no longer gives cover pictures; export your data and use folder:PATH",
 }
 
 local by_name, words = {}, {}

@@ -113,14 +113,15 @@ function M.cover(url, o)
 end
 
 ---Asks for a JSON object or list. A server's refusal has the status as code ("http-404") and, last,
----the word the server's own JSON has for it.
----@return table|nil answer, table|string response_or_message, string? code, string? word
+---what the server's own JSON has for it: a word, or an object.
+---@return table|nil answer, table|string response_or_message, string? code, string|table|nil word
 function M.get_json(get, url, o)
   local response, message, code = get(url, o)
   if not response then return nil, message, code end
   if response.error and response.code == "http" then
     local said = response.body and response.json()
-    local word = type(said) == "table" and M.text(said.error) or nil
+    local word = type(said) == "table" and said.error or nil
+    word = type(word) == "table" and word or M.text(word)
     return nil, response.error, "http-" .. response.status, word
   elseif response.error then
     return nil, response.error, response.code
