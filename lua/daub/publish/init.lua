@@ -30,7 +30,7 @@ local VERIFY_FOR = 60     -- seconds a network may take to show the new cover
 local LARGEST = 64 * 2^20 -- bytes of an old cover
 
 ---Networks that can be published to, or that one is told how to do by hand.
-M.networks = { "youtube", "facebook", "linkedin", "twitch", "tumblr" }
+M.networks = { "bluesky", "youtube", "facebook", "linkedin", "twitch", "tumblr" }
 
 ---@param target string "bluesky" or "bluesky:alice.bsky.social"
 ---@return string network, string|nil who
@@ -86,7 +86,7 @@ function M.save(publisher, state, http)
   end
   local folder = folder_of(publisher)
   local stem = ("%s/%s"):format(folder, os.date("!%Y%m%dT%H%M%SZ"))
-  while system.stat(stem .. ".json") do stem = stem .. "+" end -- within the same second
+  while system.stat(stem .. ".json") do stem = stem .. "~" end -- sorts behind the same second
   local ok
   ok, message, code = system.make_directory(folder)
   if ok and bytes then ok, message, code = system.write_file(stem .. ".picture", bytes) end
