@@ -56,15 +56,20 @@ local function is_default(url)
   return false
 end
 
-local function person_of(self, account)
+---The person an account of this API is.
+---@param account table  with a text as acct
+---@param host string    whose server says so
+---@param private boolean? the server may be in the local network
+---@return daub.collect.Person
+function M.person(account, host, private)
   local acct = account.acct
-  if not acct:find("@", 1, true) then acct = acct .. "@" .. self.host end
+  if not acct:find("@", 1, true) then acct = acct .. "@" .. host end
   local header = base.text(account.header)
   local cover
   if header and is_default(header) then
     cover = base.cover(header, { skip = "default" })
   elseif header then
-    cover = base.cover(header, { own = true, private = self.api ~= "" })
+    cover = base.cover(header, { own = true, private = private })
   end
   return {
     key = acct:lower(),
@@ -131,7 +136,7 @@ function Mastodon:page(listing, position, get)
   local people = {}
   for _, account in ipairs(listed) do
     if type(account) == "table" and base.text(account.acct) then
-      people[#people + 1] = person_of(self, account)
+      people[#people + 1] = M.person(account, self.host, self.api ~= "")
     end
   end
   -- GoToSocial names a next page even on the last: an empty page ends the list
