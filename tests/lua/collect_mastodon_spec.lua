@@ -33,7 +33,8 @@ describe("collecting from Mastodon", function()
     network:set({ token = "secret" })
     local summary = support.collect(support.folder() .. "/c", "mastodon:alice@one.test",
       { api = network.url })
-    assert.matches("DAUB_MASTODON_TOKEN to one.test=TOKEN", summary.failures[1])
+    assert.matches("with a login only %(run: daub login mastodon:alice@one.test%)",
+      summary.failures[1])
   end)
 
   it("tells people of other servers apart", function()

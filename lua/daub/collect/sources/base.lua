@@ -76,6 +76,15 @@ function M.hidden(source, total, listing)
   return M.fail(source, ("hides the list (%d %s, none shown)"):format(total, listing), "hidden")
 end
 
+---What to say where somebody has no list of the name that was given, but perhaps others.
+---@param names string[]
+---@return nil, string message, "missing"
+function M.no_list(source, names)
+  return M.fail(source, ("no list of that name (%s)"):format(#names > 0
+    and "there are: " .. table.concat(names, ", ", 1, math.min(#names, 20))
+    or "the account has made none"), "missing")
+end
+
 ---The value when it is a string of sane length: what a server sends may be anything.
 ---@return string|nil
 function M.text(value)

@@ -120,9 +120,7 @@ local function list_address(self, get)
     cursor = base.text(answer.cursor)
     if not cursor then break end
   end
-  return base.fail(self, ("no list of that name (%s)"):format(#names > 0
-    and "there are: " .. table.concat(names, ", ", 1, math.min(#names, 20))
-    or "the account has made none"), "missing")
+  return base.no_list(self, names)
 end
 
 ---@return daub.collect.Page|nil, string? message, string? code

@@ -4,21 +4,15 @@
 local accounts = require "daub.accounts"
 local base = require "daub.collect.sources.base"
 local http = require "daub.http"
+local mastodon = require "daub.api.mastodon"
 
 local M = {}
 
-M.relations = { "followers", "following" }
+M.relations = { "followers", "following", "list" }
+M.terms = "each server has terms of its own: its /about page tells (mastodon.social's forbid to"
+  .. " train models on what its people show)"
 
 local page_size = 80 -- the most Mastodon gives
-
--- Pictures that servers show for those who set none.
-local defaults = {
-  "/headers/original/missing%.png$",       -- Mastodon, Hollo, Pixelfed
-  "/headers/default%.jpg$",                -- Pixelfed
-  "/default_header%.%w+$",                 -- GoToSocial
-  "/images/banner%.png$",                  -- Pleroma, Akkoma
-  "/static%-assets/transparent%.png$",     -- Misskey and its forks
-}
 
 ---@class daub.collect.Mastodon: daub.collect.Source
 local Mastodon = {}
@@ -28,13 +22,14 @@ Mastodon.__index = Mastodon
 ---@param o table of sources.parse
 ---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument, o)
-  local user, host = argument:match("^@?([%w_.-]+)@([%w.-]+:?%d*)$")
+  local user, host = mastodon.split(argument)
   if not user then
     return nil, ("mastodon:%s: not an account (expected USER@HOST, as in alice@mastodon.social)")
       :format(argument), "usage"
   end
-  host = host:lower()
-  local token, message = accounts.token("mastodon", host)
+  local own = accounts.get("mastodon", user .. "@" .. host)
+  local token, message = own and own.token, nil
+  if not token then token, message = accounts.token("mastodon", host) end
   if message then return nil, message, "usage" end
   return setmetatable({
     network = "mastodon",
@@ -43,17 +38,11 @@ function M.new(argument, o)
     noun = "people",
     user = user,
     host = host,
+    list = o.list,
+    own = own ~= nil,
     root = o.api or "https://" .. host,
     headers = token and { Authorization = "Bearer " .. token } or nil,
   }, Mastodon)
-end
-
-local function is_default(url)
-  local path = url:gsub("[?#].*$", "")
-  for _, pattern in ipairs(defaults) do
-    if path:find(pattern) then return true end
-  end
-  return false
 end
 
 ---The person an account of this API is.
@@ -66,7 +55,7 @@ function M.person(account, host, private)
   if not acct:find("@", 1, true) then acct = acct .. "@" .. host end
   local header = base.text(account.header)
   local cover
-  if header and is_default(header) then
+  if header and mastodon.is_default(header) then
     cover = base.cover(header, { skip = "default" })
   elseif header then
     cover = base.cover(header, { own = true, private = private })
@@ -85,9 +74,8 @@ end
 
 local function explain(self, message, code)
   if code == "http-401" or code == "http-403" then
-    local how = ("set DAUB_MASTODON_TOKEN to %s=TOKEN with an access token for read:accounts, made"
-      .. " in the account's settings under Development"):format(self.host)
-    if self.headers then how = "the token in use was refused: make a new one" end
+    local how = ("run: daub login mastodon:%s@%s"):format(self.user, self.host)
+    if self.headers then how = "the login in use was refused; " .. how end
     return nil, ("%s: the server shows this to people with a login only (%s)"):format(self.spec,
       how), "login"
   elseif code == "http-404" then
@@ -99,12 +87,40 @@ local function explain(self, message, code)
   return base.fail(self, message, code)
 end
 
--- The address of the first page and how many people there are.
+local function asked(self, get, path, keep)
+  local answer, message, code = base.get_json(get, self.root .. path,
+    { headers = self.headers, keep = keep })
+  if not answer then return explain(self, message, code) end
+  return answer
+end
+
+-- The address of the first page of one of the lists the owner has made: they alone can see it.
+local function list_address(self, get)
+  if not self.own then
+    return base.fail(self, ("only its owner can see a list (run: daub login mastodon:%s@%s)")
+      :format(self.user, self.host), "login")
+  end
+  local lists, message, code = asked(self, get, "/api/v1/lists", true)
+  if not lists then return nil, message, code end
+  local titles = {}
+  for _, list in ipairs(lists) do
+    local title, id = base.text(list.title), base.text(list.id)
+    if title and id and id:match("^[%w_-]+$") then
+      if title:lower() == self.list:lower() then
+        return ("%s/api/v1/lists/%s/accounts?limit=%d"):format(self.root, id, page_size)
+      end
+      titles[#titles + 1] = title
+    end
+  end
+  return base.no_list(self, titles)
+end
+
+-- The address of the first page, and how many people there are when the server tells.
 local function first_page(self, listing, get)
-  local account, message, code = base.get_json(get,
-    ("%s/api/v1/accounts/lookup?acct=%s"):format(self.root, http.escape(self.user)),
-    { headers = self.headers, keep = true })
-  if not account then return explain(self, message, code) end
+  if listing == "list" then return list_address(self, get) end
+  local account, message, code = asked(self, get,
+    "/api/v1/accounts/lookup?acct=" .. http.escape(self.user), true)
+  if not account then return nil, message, code end
   local id = account.id
   if type(id) ~= "string" or not id:match("^[%w_-]+$") then
     return nil, self.spec .. ": the answer names no account (is this the right server?)", "format"
@@ -130,7 +146,10 @@ function Mastodon:page(listing, position, get)
   end
   local listed, response, code = base.get_json(get, url, { headers = self.headers })
   if not listed then return explain(self, response, code) end
-  if not position and #listed == 0 and (total or 0) > 0 then
+  if listed[1] == nil and next(listed) ~= nil then
+    return base.fail(self, ("no list came (%s)"):format(base.text(listed.error)
+      or "is this the right server?"), "format")
+  elseif not position and #listed == 0 and (total or 0) > 0 then
     return base.hidden(self, total, listing)
   end
   local people = {}
