@@ -20,6 +20,7 @@
 
 #include "base/cpu.h"
 #include "base/hash.h"
+#include "base/inflate.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -223,6 +224,28 @@ static int l_base64(lua_State *L) {
     return 1;
 }
 
+static int l_crc32(lua_State *L) {
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 1, &size);
+    lua_pushnumber(L, daub_crc32(bytes, size));
+    return 1;
+}
+
+// inflate(packed, size, crc) -> bytes; or nil, message, code
+static int l_inflate(lua_State *L) {
+    size_t packed_size;
+    const char *packed = luaL_checklstring(L, 1, &packed_size);
+    int64_t size = lx_check_int64(L, 2), crc = lx_check_int64(L, 3);
+    luaL_argcheck(L, size >= 0 && size < (int64_t)1 << 30, 2, "less than 1 GiB expected");
+    void *out = lua_newuserdata(L, (size_t)size);
+    daub_status status = daub_inflate(packed, packed_size, out, (size_t)size);
+    if (status == DAUB_OK && daub_crc32(out, (size_t)size) != (uint32_t)crc)
+        status = daub_fail(DAUB_DECODE, "inflate: the checksum is wrong");
+    if (status != DAUB_OK) return lx_fail(L, status);
+    lua_pushlstring(L, out, (size_t)size);
+    return 1;
+}
+
 static int l_random_bytes(lua_State *L) {
     char bytes[256];
     int64_t n = lx_check_int64(L, 1);
@@ -251,6 +274,8 @@ static const luaL_Reg functions[] = {
     {"no_dumps", l_no_dumps},
     {"hmac_sha1", l_hmac_sha1},
     {"base64", l_base64},
+    {"crc32", l_crc32},
+    {"inflate", l_inflate},
     {"random_bytes", l_random_bytes},
     {NULL, NULL},
 };

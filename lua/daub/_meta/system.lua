@@ -126,6 +126,16 @@ function M.hmac_sha1(key, bytes) end
 ---@param bytes string
 ---@return string
 function M.base64(bytes) end
+---Unpacks a raw deflate stream (RFC 1951) that holds exactly `size` bytes of that CRC-32.
+---@param packed string
+---@param size integer less than 2^30
+---@param crc integer
+---@return string? bytes, string? message, string? code "decode"
+function M.inflate(packed, size, crc) end
+---CRC-32, as in zip files.
+---@param bytes string
+---@return integer
+function M.crc32(bytes) end
 ---From the system's generator; for keys and nonces, not for reproducible work.
 ---@param n integer 0 … 256
 ---@return string

@@ -31,7 +31,8 @@ function Net:get(url, o, known)
   o = o or {}
   self.session:cap(url, M.api_connections)
   local id = self.session:add({ url = url, method = o.method, headers = o.headers, json = o.json,
-    form = o.form, body = o.body, redirects = "same-host", etag = known and known.etag,
+    form = o.form, body = o.body, public_only = o.public_only, retries = o.retries,
+    redirects = "same-host", etag = known and known.etag,
     last_modified = known and known.last_modified })
   self.asking[id] = coroutine.running()
   local result = coroutine.yield()

@@ -4,9 +4,9 @@
 --
 --   local p = pipeline.new(collection, intake, session, { concurrency = 8, on_event = f })
 --   repeat p:fill(); … p:arrived(result) …; p:decode(0.1) until p:idle()
+local here = require "daub.collect.here"
 local image = require "daub.core.image"
 local judge = require "daub.collect.judge"
-local progress = require "daub.progress"
 local store = require "daub.collect.store"
 local system = require "daub.core.system"
 
@@ -142,15 +142,13 @@ end
 
 -- ---- fetching ----------------------------------------------------------------------------------
 
+-- Failures of reading what lies on this machine that no repetition mends.
+local spoilt = { missing = "gone", ["too-large"] = "too-big", format = "unreadable",
+  decode = "unreadable" }
+
 local function copy(self, cover)
-  local path = cover.url:sub(#"file://" + 1)
-  local stat = system.stat(path)
-  if not stat or stat.type ~= "file" then return skip(self, cover, "gone", "the file vanished") end
-  if stat.size > M.max_bytes then
-    return skip(self, cover, "too-big", ("%s, over the limit of %s"):format(
-      progress.bytes(stat.size), progress.bytes(M.max_bytes)))
-  end
-  local bytes, message = system.read_file(path, M.max_bytes)
+  local bytes, message, code = here.read(cover.url, M.max_bytes)
+  if not bytes and spoilt[code] then return skip(self, cover, spoilt[code], message) end
   if not bytes then return fail(self, cover, message) end
   local file, why = io.open(cover.file, "wb")
   if not file or not file:write(bytes) or not file:close() then

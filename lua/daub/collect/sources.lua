@@ -20,6 +20,7 @@ local networks = {
   { "facebook", "me" },
   { "folder", "PATH", "path" },
   { "urls", "FILE", "path" },
+  { "archive", "PATH", "path" },
 }
 
 local planned = {

@@ -27,7 +27,7 @@ local M = {}
 
 ---@class daub.collect.Cover  what a person shows
 ---@field key string      equal keys are equal bytes
----@field url string      http(s), or file:///… from a folder
+---@field url string      http(s), or file:///…, zip:///… on this machine
 ---@field skip string?    it is known beforehand to be of no use: a reason of collection.reasons
 ---@field detail string?
 ---@field fallback string[]? other addresses of the same picture, tried in order when this one fails
@@ -60,7 +60,8 @@ local M = {}
 ---@field relations string[]?  what it can list, when that is not what its module says
 ---@field batch integer?
 
--- get(url, {headers =, method =, json =, form =, body =, keep =}) ->
+-- get(url, {headers =, method =, json =, form =, body =, public_only =, retries =,
+--   keep =}) ->
 -- the result of daub.http, refusals included | nil, message, code
 ---@alias daub.collect.Get fun(url: string, o: table?): table|nil, string?, string?
 

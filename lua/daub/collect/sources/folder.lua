@@ -1,7 +1,8 @@
 -- folder:PATH: the pictures in a folder and the folders in it, whatever their names. Hidden files
--- and folders are passed over. Symbolic links are not followed: what they point to is either in the
--- folder anyway or somebody else's.
+-- and folders are passed over; the collection itself may lie inside. Symbolic links are not
+-- followed: what they point to is either in the folder anyway or somebody else's.
 local base = require "daub.collect.sources.base"
+local here = require "daub.collect.here"
 local system = require "daub.core.system"
 
 local M = {}
@@ -25,43 +26,16 @@ function M.new(argument, o)
     listings = { "files" }, path = path, exclude = o.exclude }, Folder)
 end
 
--- Paths below the folder, sorted, in self.files. The collection itself may lie inside.
-local function walk(self)
-  local files, folders = {}, { "" }
-  while #folders > 0 do
-    local folder = table.remove(folders)
-    local names, message, code = system.list_directory(self.path .. "/" .. folder)
-    if not names and folder == "" then return nil, message, code end
-    for _, name in ipairs(names or {}) do
-      local path = folder .. name
-      local stat = name:sub(1, 1) ~= "." and system.stat(self.path .. "/" .. path)
-      if stat and stat.type == "directory" then
-        if self.path .. "/" .. path ~= self.exclude then folders[#folders + 1] = path .. "/" end
-      elseif stat and stat.type ~= "other" then
-        files[#files + 1] = path
-      end
-    end
-  end
-  table.sort(files)
-  return files
-end
-
 local function entry(self, name)
   local path = self.path .. "/" .. name
   local stat = system.stat(path)
-  if not stat then return nil end
-  local cover = {
-    key = ("file:%s:%d:%.6f"):format(path, stat.size, stat.mtime),
-    url = "file://" .. path,
-  }
-  if stat.type == "link" then cover.skip = "link" end
-  return { key = path, handle = name, cover = cover }
+  return stat and { key = path, handle = name, cover = here.cover(path, stat) }
 end
 
 ---@return daub.collect.Page|nil, string? message, string? code
 function Folder:page(_, position)
   if not self.files or not position then
-    local files, message, code = walk(self)
+    local files, message, code = here.walk(self.path, self.exclude)
     if not files then return nil, message, code end
     self.files = files
   end
