@@ -61,7 +61,10 @@ for i, from in ipairs(o.from) do
 end
 
 terms.tell(sources, report)
-local function ask(question) return o.yes or ui.new(report):confirm(question) end
+local function ask(question)
+  if o.yes then report:note(question .. " Yes (--yes).") end
+  return o.yes or ui.new(report):confirm(question)
+end
 
 -- Sources that failed are named on a line each, and end the program.
 local function give_up_on(failures)

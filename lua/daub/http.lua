@@ -27,7 +27,8 @@ local M = {}
 --- second while a host is waited for, and with 0 when that is over.
 ---
 --- Requests (`add`, `request`, `get`, `get_many`) have `url`, and may have `method`; `headers`
---- {Name = value}; one of `body`, `json` (a value to send as JSON) and `form` (a list of {name =,
+--- {Name = value}, or a function that gives them anew for each attempt from the time it is sent at
+--- (signatures hold it); one of `body`, `json` (a value to send as JSON) and `form` (a list of {name =,
 --- data =, filename =, type =}); `file` (a 2xx answer goes there, under that name only when whole)
 --- and `sync` (fsync it first); `etag`, `last_modified` (from an earlier result: then
 --- `not_modified` may come); `redirects` "follow", "same-host" or "none"; `public_only` (refuse
@@ -54,6 +55,26 @@ end
 ---@param text string
 ---@return string
 M.escape = core.escape
+
+--- The text of what was percent-encoded in a query or form, where "+" is a space.
+---@param text string
+---@return string
+function M.unescape(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
+--- The fields of "a=1&b=x%20y"; of equal names the last counts.
+---@param text string
+---@return table<string, string>
+function M.fields(text)
+  local fields = {}
+  for name, value in text:gmatch("([^&=]+)=([^&]*)") do
+    fields[M.unescape(name)] = M.unescape(value)
+  end
+  return fields
+end
 
 --- "a=1&b=x%20y" of {a = 1, b = "x y"}: sorted by name; a list as value repeats the name.
 ---@param fields table<string, string|number|boolean|list>

@@ -81,7 +81,8 @@ end
 -- The page at `position`, and in `answers` what to remember of it. Of an unchanged page it has the
 -- people only where they are still to be completed.
 local function ask(self, source, id, listing, position)
-  local seen = { answers = {} }
+  local seen = { answers = self.begun or {} }
+  self.begun = nil
   local page, message, code = conditionally(self, id, seen, function(get)
     return source:page(listing, position, get)
   end)
@@ -217,9 +218,10 @@ end
 local function list_source(self, source)
   local id, since, all = self.sink:source(source), system.time(), true
   if source.begin then
-    local function get(url, o) return self.net:get(url, o) end
-    local ok, message = source:begin(get, self.ask)
+    local seen = { answers = {} }
+    local ok, message = source:begin(getter(self, id, seen), self.ask, { limit = self.limit })
     if not ok then return nil, message end
+    self.begun = seen.answers -- remembered with the first page
   end
   for _, listing in ipairs(source.listings) do
     local ok, whole = list(self, source, id, listing)

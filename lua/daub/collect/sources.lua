@@ -18,13 +18,10 @@ local networks = {
   { "mastodon", "USER@HOST" },
   { "youtube", "CHANNEL" },
   { "facebook", "me" },
+  { "x", "HANDLE" },
   { "folder", "PATH", "path" },
   { "urls", "FILE", "path" },
   { "archive", "PATH", "path" },
-}
-
-local planned = {
-  x = "its API needs a paid key; export your data and use folder:PATH",
 }
 
 local by_name, words = {}, {}
@@ -101,8 +98,6 @@ function M.parse(spec, o)
   local name, argument = tostring(spec):match("^(%a+):(.+)$")
   if not name then
     return usage("%s: not a source (expected %s)", tostring(spec), M.known)
-  elseif planned[name] then
-    return usage("%s: not yet supported: %s (supported: %s)", spec, planned[name], M.known)
   elseif not by_name[name] then
     return usage("%s: unknown network %s (supported: %s)", spec, name, M.known)
   end

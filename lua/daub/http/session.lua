@@ -85,9 +85,11 @@ end
 
 -- Requests ---------------------------------------------------------------------------------------
 
-local function core_headers(request)
-  local list = {}
-  for name, value in pairs(request.headers or {}) do
+-- `at`: when the request is sent, in seconds since 1970, as far as is known.
+local function core_headers(request, at)
+  local list, given = {}, request.headers or {}
+  if type(given) == "function" then given = given(at) end
+  for name, value in pairs(given) do
     list[#list + 1] = { name, tostring(value) }
   end
   table.sort(list, function(a, b) return a[1] < b[1] end)
@@ -95,13 +97,13 @@ local function core_headers(request)
   if request.last_modified then
     list[#list + 1] = { "If-Modified-Since", request.last_modified }
   end
+  if request.json ~= nil then list[#list + 1] = { "Content-Type", "application/json" } end
   return list
 end
 
 local function core_request(request, level)
   local c = {}
   for _, name in ipairs(CORE_FIELDS) do c[name] = request[name] end
-  c.headers = core_headers(request)
   if request.json ~= nil then
     if request.body or request.form then
       error("http: a request has one of json, body and form", level + 1)
@@ -109,7 +111,6 @@ local function core_request(request, level)
     local text, message = require("daub.json").encode(request.json)
     if not text then error("http: json: " .. message, level + 1) end
     c.body = text
-    c.headers[#c.headers + 1] = { "Content-Type", "application/json" }
   end
   c.method = (c.method or (c.body or c.form) and "POST" or "GET"):upper()
   return c
@@ -141,6 +142,8 @@ function Session:send(job, delay, first)
     return self:fail(job, host.refusal, host.refusal_code)
   end
   job.core.delay, job.core.first = delay, first
+  local held = host.held_until and host.held_until - system.now() or 0
+  job.core.headers = core_headers(job.request, system.time() + math.max(delay or 0, held))
   job.starts = system.now() + (delay or 0)
   local id, message, code = self.core:add(job.core)
   if not id then return self:fail(job, message, code) end

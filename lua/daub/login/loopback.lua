@@ -8,6 +8,7 @@
 --   local answer, message, code = l:wait { state = state, seconds = 300 }   -- { code = "…" }
 --   l:close()
 local core = require "daub.core.loopback"
+local http = require "daub.http"
 local secrets = require "daub.secrets"
 local system = require "daub.core.system"
 
@@ -50,22 +51,6 @@ function M.listen(port)
     redirect = ("http://127.0.0.1:%d/"):format(listener:port()) }, Loopback)
 end
 
-local function unescape(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
-end
-
----The fields of "/path?a=1&b=x%20y".
----@return table<string, string>
-function M.fields(target)
-  local fields = {}
-  for name, value in (target:match("%?(.*)$") or ""):gmatch("([^&=]+)=([^&]*)") do
-    fields[unescape(name)] = unescape(value)
-  end
-  return fields
-end
-
 ---Waits for the browser to come back. Requests that do not carry our `state` are none of ours.
 ---@param o {state: string, seconds: number}
 ---@return table<string, string>|nil fields, string? message, string? code
@@ -74,7 +59,7 @@ function Loopback:wait(o)
   while system.now() < ends do
     local target, message, code = self.listener:accept(ends - system.now())
     if not target and code ~= "timeout" then return nil, message, code end
-    local fields = M.fields(target or "")
+    local fields = http.fields((target or ""):match("%?(.*)$") or "")
     if fields.state == o.state then
       local refused = fields.error
       self.listener:answer(200, refused and "Nothing was allowed. You can close this page."

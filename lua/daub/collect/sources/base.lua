@@ -12,7 +12,8 @@
 --   batch                       how many people `complete` takes at once
 --   complete(self, people, get) -> true, or nil, message, code: adds cover, name, noindex …
 -- and, where something is to be settled with the person running this before the first page,
---   begin(self, get, ask)       -> true, or nil, message, code; ask(question) -> boolean
+--   begin(self, get, ask, o)    -> true, or nil, message, code; ask(question) -> boolean; o.limit:
+--                               how many people are wanted; what it asks for it asks with keep
 --
 -- `get` asks the network (see below) and may suspend the caller, which runs in a coroutine. A GET
 -- answered before is asked conditionally; an unchanged answer never reaches the source, unless it
