@@ -212,7 +212,7 @@ function Auth:call(ask, path, o)
     if not ok then return nil, message, code end
   end
   local answer, message, code, response = ask_once(self, ask, url, o)
-  if not answer and response and response.status == 401 and renewable then
+  if not answer and response and response.status == 401 and code == "login" and renewable then
     local ok, why, word = self:become(accounts.renew(self.account, refresh))
     if not ok then return nil, why, word end
     answer, message, code, response = ask_once(self, ask, url, o)
