@@ -71,11 +71,6 @@ local function choose(list, who, able)
   return found, false
 end
 
-local function none(who, able_to)
-  return nil, ("x:%s: X shows nothing without a login (run: daub login x%s)"):format(who,
-    able_to or ", or set DAUB_X_BEARER to an app's bearer token"), "login"
-end
-
 ---Whom to ask as. One's own account comes first: reading one's own followers costs least. Then the
 ---bearer token, then any account that is logged in.
 ---@param who string
@@ -92,7 +87,10 @@ function M.auth(who, o)
     return nil, "DAUB_X_BEARER: holds spaces or control characters", "usage"
   end
   if bearer and not same then account = nil end
-  if not account and not bearer then return none(who) end
+  if not account and not bearer then
+    return nil, ("x:%s: X shows nothing without a login%s (run: daub login x; or set DAUB_X_BEARER"
+      .. " to an app's bearer token)"):format(who, o.v1 and " by PIN" or ""), "login"
+  end
   return M.speaking(account, { bearer = not account and bearer, api = o.api, v1 = o.v1 })
 end
 
