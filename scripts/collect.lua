@@ -23,7 +23,7 @@ local o = cli.parse(arg, {
   positional = { { "collection", help = "folder of the collection; made when it is missing" } },
   options = {
     { "from", type = "string", value = "SOURCE:WHO", required = true, repeated = true,
-      help = source.known },
+      help = "whose: see below" },
     { "api", type = "string", value = "URL", follows = "from",
       help = "another server for the source before it" },
     { "who", type = "choice", value = "WHO", help = "whose covers (default: followers), also as"
@@ -44,6 +44,7 @@ local o = cli.parse(arg, {
     { "yes", type = "flag", help = "does not ask, whatever is to be confirmed (prices)" },
     { "dry-run", type = "flag", help = "lists what would be fetched and writes nothing" },
   },
+  notes = "Sources (daub login --help tells what a login or key takes):\n" .. source.notes(),
 })
 local report = cli.reporter(o)
 

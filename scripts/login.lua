@@ -15,11 +15,13 @@ local o = cli.parse(arg, {
   summary = "logs in to a network; tokens are kept where only you can read them",
   usage = "[NETWORK[:WHO]]",
   positional = { { "network", required = false,
-    help = "bluesky, mastodon …, perhaps with the account; without it: lists who is logged in" } },
+    help = table.concat(login.networks, ", ") .. "; perhaps with the account; without it: lists who"
+      .. " is logged in" } },
   options = {
     { "api", type = "string", value = "URL", help = "another server than the network's own" },
   },
-  notes = "Answers are asked for one by one and can be piped in, one a line; none is an argument.",
+  notes = "Answers are asked for one by one and can be piped in, one a line; none is an argument."
+    .. "\n\n" .. login.notes(),
 })
 local report = cli.reporter(o)
 

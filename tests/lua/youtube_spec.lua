@@ -7,7 +7,7 @@ local login = require "daub.login.youtube"
 local sources = require "daub.collect.sources"
 local support = require "support.collecting"
 local system = require "daub.core.system"
-local youtube = require "daub.youtube"
+local youtube = require "daub.api.youtube"
 
 local folder, key = accounts.folder, youtube.key
 local scratch, network
@@ -240,6 +240,17 @@ describe("a banner on YouTube", function()
     assert.equal(network.url .. "/banner/old", (banner()):gsub("/banner/%x+$", "/banner/old"))
     local old = assert(http.get(network.url .. "/banner/old=s0")).sha256
     assert.equal(old, http.get((banner())).sha256)
+  end)
+
+  it("is known by its look where YouTube gives it another address", function()
+    network:set({ renames = true })
+    local r = daub.run({ "publish", picture, "--to", "youtube", "--yes" }, env)
+    assert.equal(0, r.code, r.err)
+    assert.matches("/banner/renamed$", (banner()))
+    network:set({ meddles = true })
+    r = daub.run({ "publish", picture, "--to", "youtube", "--yes" }, env)
+    assert.equal(1, r.code)
+    assert.matches("taken, but it does not show yet: it shows another picture", r.err)
   end)
 
   it("is taken away where there was none", function()

@@ -12,16 +12,19 @@
 local M = {}
 
 -- name, what follows the colon, and for what lies on this machine, which has neither a server nor
--- relations: "path"
+-- relations: "path"; about: a line for --help
 local networks = {
-  { "bluesky", "HANDLE" },
-  { "mastodon", "USER@HOST" },
-  { "youtube", "CHANNEL" },
-  { "facebook", "me" },
-  { "x", "HANDLE" },
-  { "folder", "PATH", "path" },
-  { "urls", "FILE", "path" },
-  { "archive", "PATH", "path" },
+  { "bluesky", "HANDLE", about = "no login; also ?list=NAME" },
+  { "mastodon", "USER@HOST", about = "no login on most servers; lists with one" },
+  { "youtube", "CHANNEL", about = "@alice, its id or me: channels it subscribes to, with a key;"
+    .. " your\nown subscribers with a login" },
+  { "facebook", "me", about = "friends whose covers your app may still read; me?following: Pages;\n"
+    .. "PAGE,PAGE: these; a login" },
+  { "x", "HANDLE", about = "a login or DAUB_X_BEARER; costs money, which is said and asked first" },
+  { "folder", "PATH", "path", about = "the pictures in it" },
+  { "urls", "FILE", "path", about = "the pictures at these addresses, one a line" },
+  { "archive", "PATH", "path", about = "an X or Facebook data export (zip or folder), or Mastodon's"
+    .. "\nCSV of followers" },
 }
 
 local by_name, words = {}, {}
@@ -31,6 +34,17 @@ for i, network in ipairs(networks) do
 end
 
 M.known = table.concat(words, ", ")
+
+---What each source is, for --help.
+---@return string
+function M.notes()
+  local lines = {}
+  for i, network in ipairs(networks) do
+    local about = (network.about or ""):gsub("\n", "\n" .. (" "):rep(22))
+    lines[i] = ("  %-20s%s"):format(words[i], about)
+  end
+  return table.concat(lines, "\n")
+end
 
 ---What may be said after "?" and with --who, but list=NAME.
 M.relations = { "followers", "following", "both", "mutuals", "friends" }

@@ -24,6 +24,17 @@ function M.network(name)
     #M.networks > 0 and table.concat(M.networks, ", ") or "none yet"), "usage"
 end
 
+---What every network wants beforehand, for --help.
+---@return string
+function M.notes()
+  local lines = {}
+  for _, name in ipairs(M.networks) do
+    lines[#lines + 1] = name .. ":"
+    for _, line in ipairs(M.network(name).help) do lines[#lines + 1] = "  " .. line end
+  end
+  return table.concat(lines, "\n")
+end
+
 ---"bluesky:alice.bsky.social" taken apart.
 ---@return string network, string|nil who
 function M.split(text)

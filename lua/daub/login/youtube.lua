@@ -1,7 +1,7 @@
 -- Logging in to YouTube: with an API key, for what everybody may see, or as the owner of a channel
 -- by the device flow (developers.google.com/identity/protocols/oauth2/limited-input-device).
 local device = require "daub.login.device"
-local youtube = require "daub.youtube"
+local youtube = require "daub.api.youtube"
 
 local M = {}
 

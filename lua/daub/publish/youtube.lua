@@ -1,6 +1,9 @@
 -- A banner on YouTube: uploaded by channelBanners.insert, then named in the channel's branding by
 -- channels.update, which replaces the branding as a whole: all of it is read first and sent back.
-local youtube = require "daub.youtube"
+-- Whether the channel shows it is told by its address or, where YouTube gave it another, by its
+-- look.
+local look = require "daub.publish.look"
+local youtube = require "daub.api.youtube"
 
 local M = {}
 
@@ -70,7 +73,10 @@ function Publisher:set(bytes, state)
   if type(answer.url) ~= "string" or answer.url == "" then
     return fail(self, "no address came for the uploaded banner", "format")
   end
-  return show(self, state, answer.url)
+  local receipt
+  receipt, message, code = show(self, state, answer.url)
+  if receipt then receipt.bytes, receipt.before = bytes, state.url end
+  return receipt, message, code
 end
 
 ---Reads the channel again.
@@ -78,8 +84,15 @@ end
 function Publisher:verify(receipt)
   local channel, message, code = channel_of(self)
   if not channel then return nil, message, code end
-  if youtube.banner(channel) == receipt.url then return true end
-  return nil, "the channel still shows another banner", "pending"
+  local url = youtube.banner(channel)
+  if url == receipt.url then return true end
+  if not url or not receipt.bytes or url == receipt.before then
+    return nil, "the channel still shows another banner", "pending"
+  end
+  local response
+  response, message, code = self.http:get(url .. "=s0")
+  if not response then return nil, message, code end
+  return look.alike(receipt.bytes, response.body)
 end
 
 function Publisher:restore(state, bytes)

@@ -5,7 +5,7 @@
 -- 50 channels cost two calls: one of the list, one for their banners.
 local base = require "daub.collect.sources.base"
 local http = require "daub.http"
-local youtube = require "daub.youtube"
+local youtube = require "daub.api.youtube"
 
 local M = {}
 
