@@ -44,7 +44,7 @@ local o = cli.parse(arg, {
     { "yes", type = "flag", help = "does not ask, whatever is to be confirmed (prices)" },
     { "dry-run", type = "flag", help = "lists what would be fetched and writes nothing" },
   },
-  notes = "Sources (daub login --help tells what a login or key takes):\n" .. source.notes(),
+  notes_of = "daub.collect.sources",
 })
 local report = cli.reporter(o)
 

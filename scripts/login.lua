@@ -15,13 +15,12 @@ local o = cli.parse(arg, {
   summary = "logs in to a network; tokens are kept where only you can read them",
   usage = "[NETWORK[:WHO]]",
   positional = { { "network", required = false,
-    help = table.concat(login.networks, ", ") .. "; perhaps with the account; without it: lists who"
-      .. " is logged in" } },
+    help = "one of those below, perhaps with the account; without it: lists who is logged in" } },
   options = {
     { "api", type = "string", value = "URL", help = "another server than the network's own" },
   },
-  notes = "Answers are asked for one by one and can be piped in, one a line; none is an argument."
-    .. "\n\n" .. login.notes(),
+  notes = "Answers are asked for one by one and can be piped in, one a line; none is an argument.",
+  notes_of = "daub.login",
 })
 local report = cli.reporter(o)
 

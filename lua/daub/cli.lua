@@ -51,6 +51,7 @@ local M = {}
 ---@field positional daub.cli.Positional[]?
 ---@field options daub.cli.Option[]?
 ---@field notes string? further text at the end of --help
+---@field notes_of string? module whose notes() ends it: what cannot be said without loading more
 
 local common = {
   { "json", type = "flag", help = "one JSON object per line on standard output" },
@@ -282,6 +283,7 @@ function M.help(spec)
     end
   end
   if spec.notes then lines[#lines + 1] = "\n" .. spec.notes end
+  if spec.notes_of then lines[#lines + 1] = "\n" .. require(spec.notes_of).notes() end
   return table.concat(lines, "\n") .. "\n"
 end
 

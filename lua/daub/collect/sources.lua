@@ -38,10 +38,10 @@ M.known = table.concat(words, ", ")
 ---What each source is, for --help.
 ---@return string
 function M.notes()
-  local lines = {}
+  local lines = { "Sources (daub login --help tells what a login or a key takes):" }
   for i, network in ipairs(networks) do
     local about = (network.about or ""):gsub("\n", "\n" .. (" "):rep(22))
-    lines[i] = ("  %-20s%s"):format(words[i], about)
+    lines[i + 1] = ("  %-20s%s"):format(words[i], about)
   end
   return table.concat(lines, "\n")
 end
