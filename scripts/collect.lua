@@ -60,7 +60,6 @@ for i, from in ipairs(o.from) do
       parsed.noun))
   end
 end
-
 terms.tell(sources, report)
 local function ask(question)
   if o.yes then report:note(question .. " Yes (--yes).") end
