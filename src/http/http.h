@@ -70,6 +70,7 @@ typedef struct daub_http_request {
     int part_count;
     const char *file;     // a 2xx answer's body goes here; NULL: into memory, as all other answers
     bool sync;            // fsync the file before it takes its name
+    bool unhashed;        // leave out the result's sha256
     bool public_only;     // refuse addresses of this machine and of local networks
     bool first;           // before those waiting for the same origin
     double delay;         // seconds before it may start
@@ -97,7 +98,7 @@ typedef struct daub_http_result {
     char *body; // NULL: nothing came, or it went to the file
     char *file; // NULL: not written
     int64_t bytes;
-    char sha256[65];     // of the body after decompression
+    char sha256[65];     // of the body after decompression; empty when not wanted
     char *url;           // after redirects
     const char *version; // "1.0" "1.1" "2" "3", "" before an answer
     double seconds;      // from start to end, waiting for its turn not counted

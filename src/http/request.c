@@ -65,7 +65,8 @@ static daub_status add_header(daub_transfer *t, const daub_http_pair *h) {
 }
 
 static daub_status add_form(daub_transfer *t, const daub_http_request *request) {
-    t->form = curl_mime_init(t->easy);
+    t->easy = curl_easy_init(); // other transfers get theirs when they start
+    t->form = t->easy ? curl_mime_init(t->easy) : NULL;
     if (!t->form) return no_memory();
     for (int i = 0; i < request->part_count; i++) {
         const daub_http_part *from = &request->parts[i];
@@ -120,6 +121,7 @@ static daub_status fill(daub_transfer *t, const daub_http_request *request) {
     if (status != DAUB_OK) return status;
     t->redirects = request->redirects;
     t->sync = request->sync;
+    t->unhashed = request->unhashed;
     t->floor = request->public_only ? DAUB_ZONE_PUBLIC : DAUB_ZONE_LOOPBACK;
     if (request->timeout > 0) t->from.timeout = request->timeout;
     if (request->total_timeout > 0) t->from.total_timeout = request->total_timeout;
@@ -135,10 +137,9 @@ daub_status daub_transfer_new(daub_transfer **out, const daub_http_request *requ
     if (!t) return no_memory();
     t->from = *options;
     t->clock = clock;
-    t->easy = curl_easy_init();
     t->result = calloc(1, sizeof *t->result);
     if (t->result) t->result->version = "";
-    daub_status status = t->easy && t->result ? fill(t, request) : no_memory();
+    daub_status status = t->result ? fill(t, request) : no_memory();
     if (status == DAUB_OK)
         *out = t;
     else

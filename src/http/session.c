@@ -26,7 +26,9 @@ struct daub_http {
     double driven_at; // monotonic time of the clock's last move
     int64_t next_id;
     int running, pending;
-    host *hosts;             // those with something waiting, running or held
+    host *hosts;  // those with something waiting, running or held
+    CURL **spare; // handles ready to be used again, at most options.total
+    int spares;
     daub_transfer *all;      // waiting and running
     daub_http_result **done; // ended, not yet taken: done[taken … ended-1]
     int taken, ended, room;
@@ -70,7 +72,8 @@ daub_status daub_http_open(daub_http **out, const daub_http_options *options) {
     http->options.ca_file = http->ca_file;
     http->driven_at = daub_clock();
     http->multi = curl_multi_init();
-    if (!http->multi || !http->user_agent || (options->ca_file && !http->ca_file)) {
+    http->spare = calloc((size_t)http->options.total, sizeof *http->spare);
+    if (!http->multi || !http->spare || !http->user_agent || (options->ca_file && !http->ca_file)) {
         daub_http_close(http);
         return daub_fail(DAUB_NO_MEMORY, "http: no memory for a session");
     }
@@ -92,7 +95,9 @@ void daub_http_close(daub_http *http) {
         free(h);
     }
     for (daub_http_result *r; (r = daub_http_take(http));) daub_http_result_free(r);
+    while (http->spares) curl_easy_cleanup(http->spare[--http->spares]);
     if (http->multi) curl_multi_cleanup(http->multi);
+    free(http->spare);
     free(http->done);
     free(http->user_agent);
     free(http->ca_file);
@@ -150,8 +155,23 @@ static void dequeue(daub_transfer *t) {
     t->next = NULL;
 }
 
+// A handle for a hop. Making one anew costs more than all its options together.
+static CURL *take_handle(daub_http *http) {
+    return http->spares ? http->spare[--http->spares] : curl_easy_init();
+}
+
+static void give_handle(daub_http *http, daub_transfer *t) {
+    if (t->form || http->spares == http->options.total) return; // a form belongs to its handle
+    curl_easy_reset(t->easy);
+    http->spare[http->spares++] = t->easy;
+    t->easy = NULL;
+}
+
 static void stop(daub_http *http, daub_transfer *t) {
-    curl_multi_remove_handle(http->multi, t->easy);
+    if (t->easy) {
+        curl_multi_remove_handle(http->multi, t->easy);
+        give_handle(http, t);
+    }
     t->running = false;
     t->spent += http->clock - t->started;
     t->host->running--;
@@ -263,7 +283,9 @@ static void start(daub_http *http, daub_transfer *t) {
     t->host->running++; // finish and drop undo it by way of `running`
     http->running++;
     t->running = true;
-    if (daub_transfer_prepare(t) && curl_multi_add_handle(http->multi, t->easy) != CURLM_OK)
+    if (!t->easy && !(t->easy = take_handle(http)))
+        daub_transfer_fail(t, "memory", false, "no memory for a transfer");
+    else if (daub_transfer_prepare(t) && curl_multi_add_handle(http->multi, t->easy) != CURLM_OK)
         daub_transfer_fail(t, "memory", false, "libcurl took no further transfer");
     if (t->result->error) finish(http, t);
 }

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 
-daub_sink *daub_sink_open(const char *path, bool sync, int64_t max_bytes) {
+daub_sink *daub_sink_open(const char *path, bool sync, int64_t max_bytes, bool hashed) {
     daub_sink *sink = calloc(1, sizeof *sink);
     if (!sink) {
         daub_fail(DAUB_NO_MEMORY, "no memory for an answer");
@@ -17,8 +17,7 @@ daub_sink *daub_sink_open(const char *path, bool sync, int64_t max_bytes) {
     sink->fd = -1;
     sink->sync = sync;
     sink->max_bytes = max_bytes;
-    sink->hash = daub_hash_new();
-    if (!sink->hash) goto fail;
+    if (hashed && !(sink->hash = daub_hash_new())) goto fail;
     if (path) {
         sink->path = strdup(path);
         if (!sink->path) {
@@ -65,7 +64,7 @@ daub_status daub_sink_write(daub_sink *sink, const void *data, size_t size) {
     if ((int64_t)size > sink->max_bytes - sink->bytes)
         return daub_fail(DAUB_INVALID, "more than %lld bytes", (long long)sink->max_bytes);
     daub_status status = sink->path ? store(sink, data, size) : keep(sink, data, size);
-    if (status == DAUB_OK) status = daub_hash_add(sink->hash, data, size);
+    if (status == DAUB_OK && sink->hash) status = daub_hash_add(sink->hash, data, size);
     if (status == DAUB_OK) sink->bytes += (int64_t)size;
     return status;
 }
@@ -73,7 +72,7 @@ daub_status daub_sink_write(daub_sink *sink, const void *data, size_t size) {
 daub_status daub_sink_finish(daub_sink *sink) {
     daub_hash *hash = sink->hash;
     sink->hash = NULL;
-    daub_status status = daub_hash_end(hash, sink->sha256);
+    daub_status status = hash ? daub_hash_end(hash, sink->sha256) : DAUB_OK;
     if (status != DAUB_OK || !sink->path) return status;
     int failed = sink->sync ? fsync(sink->fd) : 0;
     failed |= close(sink->fd);

@@ -22,7 +22,7 @@ typedef struct daub_transfer {
     const double *clock;    // the session's: seconds it has been driven
     daub_http_options from; // session options, the request's own put in
     daub_http_redirects redirects;
-    bool sync;
+    bool sync, unhashed;
     char *file;
     char method[12]; // of this hop
     char *body;      // NULL: none; not sent with GET and HEAD
@@ -32,7 +32,7 @@ typedef struct daub_transfer {
     struct curl_slist *plain;   // those that may go to another
 
     // Where it stands.
-    CURL *easy;
+    CURL *easy;         // NULL until it starts, or a form is made for it
     daub_url url;       // of this hop
     daub_zone floor;    // nearer addresses are refused
     int hops;           // redirects followed

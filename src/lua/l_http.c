@@ -151,7 +151,7 @@ static void push_result(lua_State *L, const daub_http_result *r) {
     if (r->status) set_number(L, "status", r->status);
     if (r->error) return;
     set_number(L, "bytes", (double)r->bytes);
-    set_text(L, "sha256", r->sha256);
+    set_text(L, "sha256", r->sha256[0] ? r->sha256 : NULL);
     set_text(L, "http_version", r->version);
     set_text(L, "zone", daub_zone_name(r->zone));
     set_text(L, "file", r->file);
@@ -204,6 +204,7 @@ static int l_add(lua_State *L) {
         .method = text_field(L, 2, "method"),
         .file = text_field(L, 2, "file"),
         .sync = flag_field(L, 2, "sync"),
+        .unhashed = flag_field(L, 2, "unhashed"),
         .public_only = flag_field(L, 2, "public_only"),
         .first = flag_field(L, 2, "first"),
         .delay = number_field(L, 2, "delay", 0, 0),

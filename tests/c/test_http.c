@@ -158,7 +158,7 @@ static void test_sink(void) {
     CHECK(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/file", folder);
 
-    daub_sink *sink = daub_sink_open(NULL, false, 5);
+    daub_sink *sink = daub_sink_open(NULL, false, 5, true);
     CHECK_STATUS(DAUB_OK, daub_sink_write(sink, "ab", 2));
     CHECK_STATUS(DAUB_INVALID, daub_sink_write(sink, "cdef", 4));
     CHECK_STATUS(DAUB_OK, daub_sink_write(sink, "c", 1));
@@ -167,20 +167,20 @@ static void test_sink(void) {
     CHECK(!strncmp(sink->sha256, "ba7816bf8f01cfea", 16));
     daub_sink_free(sink);
 
-    sink = daub_sink_open(path, true, 100);
+    sink = daub_sink_open(path, true, 100, true);
     CHECK_STATUS(DAUB_OK, daub_sink_write(sink, "abc", 3));
     CHECK(stat(path, &st) != 0); // not there before it is whole
     CHECK_STATUS(DAUB_OK, daub_sink_finish(sink));
     CHECK(stat(path, &st) == 0 && st.st_size == 3);
     daub_sink_free(sink);
 
-    sink = daub_sink_open(path, false, 100);
+    sink = daub_sink_open(path, false, 100, true);
     CHECK_STATUS(DAUB_OK, daub_sink_write(sink, "x", 1));
     daub_sink_free(sink); // given up: the old file stays, nothing else does
     CHECK(stat(path, &st) == 0 && st.st_size == 3);
     unlink(path);
     CHECK(rmdir(folder) == 0);
-    CHECK(!daub_sink_open("/no/such/folder/file", false, 1));
+    CHECK(!daub_sink_open("/no/such/folder/file", false, 1, true));
 }
 
 // Nobody listens on port 1: every transfer ends at once.

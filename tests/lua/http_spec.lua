@@ -191,6 +191,7 @@ describe("an answer", function()
     assert.is_nil(r.body)
     assert.equal(("d"):rep(50000), read("whole"))
     assert.equal(system.sha256(("d"):rep(50000)), r.sha256)
+    assert.is_nil(session:get(url("/bytes/9"), { unhashed = true }).sha256)
     -- A refusal's page is no picture, and what was there stays.
     local _, message, code, refusal = session:get(url("/status/404"), { file = path("whole") })
     assert.truthy(message:find("404 Not Found", 1, true))

@@ -36,6 +36,7 @@ function M.date(text) end
 ---@field form {name: string, data: string, filename: string?, type: string?}[]? multipart/form-data
 ---@field file string? a 2xx body is streamed to FILE.part-PID-N and renamed when whole
 ---@field sync boolean? fsync file and folder
+---@field unhashed boolean? leave out the result's sha256
 ---@field public_only boolean? refuse addresses of this machine and of local networks
 ---@field first boolean? before those waiting for the same origin
 ---@field delay number? seconds before it may start
@@ -58,7 +59,7 @@ function M.date(text) end
 ---@field body string? the rest is there without an error only; "" when nothing came
 ---@field file string? in place of body
 ---@field bytes integer
----@field sha256 string hexadecimal, of the body after decompression
+---@field sha256 string? hexadecimal, of the body after decompression
 ---@field http_version "1.0"|"1.1"|"2"|"3"
 ---@field zone "loopback"|"private"|"public" of the server's address
 

@@ -92,8 +92,9 @@ local function windows_of(headers, now)
     return by_prefix[prefix]
   end
   for name, value in pairs(headers) do
-    local plain = name:sub(1, LONGEST_TIME):gsub("rate%-limit", "ratelimit")
-    for ending, field in pairs(FIELDS) do
+    local plain = name:find("limit", 1, true)
+      and name:sub(1, LONGEST_TIME):gsub("rate%-limit", "ratelimit")
+    for ending, field in pairs(plain and FIELDS or {}) do
       local prefix = plain:match("^(.*ratelimit.*)%-" .. ending:gsub("%-", "%%-") .. "$")
       if prefix then window(prefix)[field] = value end
     end
@@ -114,9 +115,9 @@ local function windows_of(headers, now)
 end
 
 -- The longest wait among the windows used up; when `limited` and none says so, the shortest of all.
-local function window_wait(headers, now, limited)
+local function window_wait(windows, limited)
   local longest, shortest
-  for _, w in ipairs(windows_of(headers, now)) do
+  for _, w in ipairs(windows) do
     if w.seconds and w.remaining and w.remaining <= 0 then
       longest = math.max(longest or 0, w.seconds)
     elseif w.seconds then
@@ -127,9 +128,9 @@ local function window_wait(headers, now, limited)
 end
 
 -- Seconds between two calls when a window is nearly used up.
-local function pace(headers, now)
+local function pace(windows)
   local slowest
-  for _, w in ipairs(windows_of(headers, now)) do
+  for _, w in ipairs(windows) do
     if w.seconds and w.remaining and w.limit and w.limit >= PACED_WINDOW and w.remaining > 0
       and w.remaining < PACED_SHARE * w.limit then
       slowest = math.max(slowest or 0, w.seconds / (w.remaining + 1))
@@ -201,15 +202,16 @@ function M.read(answer, now)
   local headers = answer.headers
   now = headers.date and core.date(headers.date) or now
   local after = headers["retry-after"] and M.seconds_until(headers["retry-after"], now)
-  local spent = window_wait(headers, now, false)
+  local windows = windows_of(headers, now)
+  local spent = window_wait(windows, false)
   local limited = is_limited(answer, after or (answer.status == 403 and spent))
   local seconds = spent
   if limited then
-    seconds = after or window_wait(headers, now, true) or usage_wait(headers)
+    seconds = after or window_wait(windows, true) or usage_wait(headers)
       or body_wait(answer, now)
   end
   seconds = seconds or usage_wait(headers)
-  local slow = not limited and not seconds and pace(headers, now)
+  local slow = not limited and not seconds and pace(windows)
   if slow then return { limited = false, seconds = slow, reason = "pacing" } end
   if not limited and not seconds then return nil end
   local reason = answer.status >= 500 and "server busy" or "rate limit"

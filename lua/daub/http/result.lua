@@ -22,7 +22,7 @@ local REASONS = {
 ---@field body string|nil nil when it went to a file
 ---@field file string|nil
 ---@field bytes integer of the body, after decompression
----@field sha256 string of the body, hexadecimal
+---@field sha256 string|nil of the body, hexadecimal; nil when it was not wanted
 ---@field url string where the answer came from, after redirects
 ---@field etag string|nil to ask again with
 ---@field last_modified string|nil to ask again with

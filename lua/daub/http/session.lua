@@ -20,7 +20,7 @@ local SESSION_OPTIONS = {
   on_limit = true,
 }
 local CORE_FIELDS = {
-  "url", "method", "body", "form", "file", "sync", "public_only", "timeout", "total_timeout",
+  "url", "method", "body", "form", "file", "sync", "unhashed", "public_only", "timeout", "total_timeout",
   "max_bytes", "redirects",
 }
 local REQUEST_OPTIONS = {
