@@ -32,6 +32,7 @@ typedef struct daub_decoded {
     char message[256];      // when status is not DAUB_OK
     daub_picture_info info; // when it is
     uint8_t *rgb;           // (info.height, info.width, 3) from daub_alloc, or NULL
+    daub_looks looks;       // in its place, when that was asked for
 } daub_decoded;
 
 typedef struct daub_decoder daub_decoder;
@@ -39,6 +40,9 @@ typedef struct daub_decoder daub_decoder;
 daub_status daub_decoder_open(daub_decoder **out, int workers, const daub_decode_limits *limits);
 // Other limits for what is submitted from now on; call it when nothing is pending.
 daub_status daub_decoder_limit(daub_decoder *d, const daub_decode_limits *limits);
+// From now on the children look at what they decode and its pixels stay with them: that costs this
+// process next to nothing. Call it when nothing is pending.
+void daub_decoder_look(daub_decoder *d);
 // Both queue without waiting; bytes are copied, files are read when their turn comes.
 daub_status daub_decoder_submit_bytes(daub_decoder *d, int64_t id, const void *bytes, size_t size);
 daub_status daub_decoder_submit_path(daub_decoder *d, int64_t id, const char *path);

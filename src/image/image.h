@@ -97,6 +97,11 @@ typedef struct daub_picture_stats {
 daub_status daub_statistics(const daub_pixels *in,
                             daub_picture_stats *stats); // u8, 1, 3 or 4 channels
 
+typedef struct daub_looks { // both together
+    uint64_t phash;
+    daub_picture_stats stats;
+} daub_looks;
+
 // Text that shows the picture in the terminal the environment describes (sixel, kitty, iTerm2, or
 // half blocks in as many colours as it has), at most columns x rows cells. u8, 3 or 4 channels;
 // *out from daub_alloc, NUL-terminated.

@@ -41,17 +41,20 @@ static daub_status taps_make(taps *t, int64_t in, int64_t out) {
     t->count = (int64_t)ceil(6 * stretch) + 1;
     t->first = daub_alloc((size_t)out * sizeof *t->first);
     t->weights = daub_alloc((size_t)(out * t->count) * sizeof *t->weights);
-    if (!t->first || !t->weights) return DAUB_NO_MEMORY;
+    double *raw = daub_alloc((size_t)t->count * sizeof *raw);
+    if (!t->first || !t->weights || !raw) {
+        daub_free(raw);
+        return DAUB_NO_MEMORY;
+    }
     for (int64_t i = 0; i < out; i++) {
         double centre = ((double)i + 0.5) * scale - 0.5, sum = 0;
         int64_t first = (int64_t)ceil(centre - 3 * stretch);
         for (int64_t k = 0; k < t->count; k++)
-            sum += lanczos3(((double)(first + k) - centre) / stretch);
-        for (int64_t k = 0; k < t->count; k++)
-            t->weights[i * t->count + k] =
-                (float)(lanczos3(((double)(first + k) - centre) / stretch) / sum);
+            sum += raw[k] = lanczos3(((double)(first + k) - centre) / stretch);
+        for (int64_t k = 0; k < t->count; k++) t->weights[i * t->count + k] = (float)(raw[k] / sum);
         t->first[i] = (int32_t)first;
     }
+    daub_free(raw);
     return DAUB_OK;
 }
 

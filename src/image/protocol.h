@@ -22,10 +22,11 @@ typedef struct daub_worker_hello {
 typedef struct daub_worker_request {
     uint64_t size; // bytes of the file, which follow
     int64_t max_pixels;
+    uint64_t looks; // 1: what the picture looks like is wanted, not its pixels
 } daub_worker_request;
 
 typedef struct daub_worker_reply {
-    uint32_t status; // daub_status; then (width * height * 3) pixels or the message follows
+    uint32_t status; // daub_status; then pixels (width * height * 3), looks or the message follow
     uint32_t message_size;
     uint32_t format, channels, frames, orientation;
     uint32_t width, height;

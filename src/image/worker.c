@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/pool.h"
 #include "image/decoder.h"
 #include "image/protocol.h"
 
@@ -89,21 +90,32 @@ static bool write_all(const void *from, size_t size) {
     return true;
 }
 
-static bool answer(daub_status status, const daub_picture_info *info, const uint8_t *rgb) {
+static bool refuse(daub_status status) {
+    const char *message = daub_error_message();
     daub_worker_reply reply = {.status = status};
-    if (status != DAUB_OK) {
-        const char *message = daub_error_message();
-        reply.message_size = (uint32_t)strnlen(message, DAUB_WORKER_MESSAGE - 1);
-        return write_all(&reply, sizeof reply) && write_all(message, reply.message_size);
-    }
-    reply.format = (uint32_t)info->format;
-    reply.channels = (uint32_t)info->channels;
-    reply.frames = (uint32_t)info->frames;
-    reply.orientation = (uint32_t)info->orientation;
-    reply.width = (uint32_t)info->width;
-    reply.height = (uint32_t)info->height;
-    return write_all(&reply, sizeof reply) &&
-           write_all(rgb, (size_t)(info->width * info->height * 3));
+    reply.message_size = (uint32_t)strnlen(message, DAUB_WORKER_MESSAGE - 1);
+    return write_all(&reply, sizeof reply) && write_all(message, reply.message_size);
+}
+
+// The reply and what follows it: pixels or looks.
+static bool answer(const daub_picture_info *info, const void *what, size_t size) {
+    daub_worker_reply reply = {
+        .status = DAUB_OK,
+        .format = (uint32_t)info->format,
+        .channels = (uint32_t)info->channels,
+        .frames = (uint32_t)info->frames,
+        .orientation = (uint32_t)info->orientation,
+        .width = (uint32_t)info->width,
+        .height = (uint32_t)info->height,
+    };
+    return write_all(&reply, sizeof reply) && write_all(what, size);
+}
+
+static daub_status look(const daub_picture_info *info, uint8_t *rgb, daub_looks *looks) {
+    daub_pixels pixels = {rgb, false, 3, info->width, info->height, info->width * 3};
+    memset(looks, 0, sizeof *looks);
+    daub_status status = daub_phash(&pixels, &looks->phash);
+    return status == DAUB_OK ? daub_statistics(&pixels, &looks->stats) : status;
 }
 
 static bool serve(void) {
@@ -112,10 +124,14 @@ static bool serve(void) {
     uint8_t *bytes = malloc(request.size ? request.size : 1);
     if (!bytes || !read_all(bytes, request.size)) return false;
     daub_picture_info info;
+    daub_looks looks;
     uint8_t *rgb = NULL;
     daub_status status = daub_picture_decode(bytes, request.size, request.max_pixels, &info, &rgb);
     free(bytes);
-    bool said = answer(status, &info, rgb);
+    if (status == DAUB_OK && request.looks) status = look(&info, rgb, &looks);
+    bool said = status != DAUB_OK ? refuse(status)
+                : request.looks   ? answer(&info, &looks, sizeof looks)
+                                  : answer(&info, rgb, (size_t)(info.width * info.height * 3));
     daub_free(rgb);
     if (daub_memory_stats().cached > 32 << 20) daub_memory_trim();
     return said;
@@ -123,6 +139,7 @@ static bool serve(void) {
 
 void daub_decode_worker(int argc, char **argv) {
     if (argc != 2 || strcmp(argv[1], DAUB_WORKER_FLAG) != 0) return;
+    daub_pool_set_threads(1); // more could not be started once it is confined
     daub_worker_hello hello = {.sandbox = (uint32_t)confine()};
     if (write_all(&hello, sizeof hello))
         while (serve()) {

@@ -45,6 +45,14 @@ static lua_Number option_number(lua_State *L, int index, const char *name, lua_N
     return value;
 }
 
+static bool option_flag(lua_State *L, int index, const char *name) {
+    if (lua_isnoneornil(L, index)) return false;
+    lua_getfield(L, index, name);
+    bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
 static daub_decode_limits check_limits(lua_State *L, int index) {
     daub_decode_limits l = daub_decode_defaults;
     lua_Number pixels = option_number(L, index, "max_pixels", (lua_Number)l.max_pixels);
@@ -121,6 +129,26 @@ static void push_decoded(lua_State *L, daub_decoded *done) {
     lx_account(L, out);
 }
 
+static void push_phash(lua_State *L, uint64_t hash) {
+    char hex[17];
+    for (int i = 0; i < 16; i++) hex[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
+    lua_pushlstring(L, hex, 16);
+}
+
+static void push_statistics(lua_State *L, const daub_picture_stats *stats) {
+    lua_createtable(L, 0, 3);
+    lua_createtable(L, 3, 0);
+    for (int c = 0; c < 3; c++) {
+        lua_pushnumber(L, stats->mean[c]);
+        lua_rawseti(L, -2, c + 1);
+    }
+    lua_setfield(L, -2, "mean");
+    lua_pushnumber(L, stats->stddev);
+    lua_setfield(L, -2, "stddev");
+    lua_pushnumber(L, stats->flat);
+    lua_setfield(L, -2, "flat");
+}
+
 static int push_block(lua_State *L, void *block, size_t size) {
     lua_pushlstring(L, block, size);
     daub_free(block);
@@ -147,11 +175,12 @@ static decoder_box *check_decoder(lua_State *L) {
 }
 
 static int l_decoder(lua_State *L) {
-    check_options(L, 1, "decoder", "workers max_pixels max_bytes timeout");
+    check_options(L, 1, "decoder", "workers looks max_pixels max_bytes timeout");
     daub_decode_limits limits = check_limits(L, 1);
     lua_Number workers = option_number(L, 1, "workers", 1);
     if (!(workers >= 1 && workers <= 64)) luaL_error(L, "decoder: 1 to 64 workers expected");
-    push_decoder(L, (int)workers, &limits);
+    decoder_box *box = push_decoder(L, (int)workers, &limits);
+    if (option_flag(L, 1, "looks")) daub_decoder_look(box->decoder);
     return 1;
 }
 
@@ -186,7 +215,7 @@ static int l_decoder_submit(lua_State *L) {
     return 0;
 }
 
-// Pushes {id=, pixels=, info=} or {id=, error=, code=}.
+// Pushes {id=, pixels=, info=}, {id=, phash=, statistics=, info=} or {id=, error=, code=}.
 static void push_result(lua_State *L, daub_decoded *done) {
     lua_createtable(L, 0, 3);
     lua_getfenv(L, 1);
@@ -196,8 +225,15 @@ static void push_result(lua_State *L, daub_decoded *done) {
     lua_rawseti(L, -2, (int)done->id);
     lua_pop(L, 1);
     if (done->status == DAUB_OK) {
-        push_decoded(L, done);
-        lua_setfield(L, -2, "pixels");
+        if (done->rgb) {
+            push_decoded(L, done);
+            lua_setfield(L, -2, "pixels");
+        } else {
+            push_phash(L, done->looks.phash);
+            lua_setfield(L, -2, "phash");
+            push_statistics(L, &done->looks.stats);
+            lua_setfield(L, -2, "statistics");
+        }
         push_info(L, &done->info);
         lua_setfield(L, -2, "info");
     } else {
@@ -395,9 +431,7 @@ static int l_phash(lua_State *L) {
     daub_pixels p = check_pixels(L, 1);
     uint64_t hash;
     lx_check(L, daub_phash(&p, &hash));
-    char hex[17];
-    for (int i = 0; i < 16; i++) hex[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
-    lua_pushlstring(L, hex, 16);
+    push_phash(L, hash);
     return 1;
 }
 
@@ -419,17 +453,7 @@ static int l_statistics(lua_State *L) {
     daub_pixels p = check_pixels(L, 1);
     daub_picture_stats stats;
     lx_check(L, daub_statistics(&p, &stats));
-    lua_createtable(L, 0, 3);
-    lua_createtable(L, 3, 0);
-    for (int c = 0; c < 3; c++) {
-        lua_pushnumber(L, stats.mean[c]);
-        lua_rawseti(L, -2, c + 1);
-    }
-    lua_setfield(L, -2, "mean");
-    lua_pushnumber(L, stats.stddev);
-    lua_setfield(L, -2, "stddev");
-    lua_pushnumber(L, stats.flat);
-    lua_setfield(L, -2, "flat");
+    push_statistics(L, &stats);
     return 1;
 }
 

@@ -106,6 +106,27 @@ describe("decoding", function()
     raises("bytes or {path = …} expected", core.decoder().submit, core.decoder(), 1, {})
   end)
 
+  it("can measure pictures and keep their pixels", function()
+    local d = core.decoder { looks = true }
+    local pixels = core.resize(picture().array, 90, 30)
+    local small = core.resize(pixels, 45, 15, { filter = "box" })
+    d:submit("whole", core.encode_png(pixels))
+    d:submit("small", core.encode_png(small))
+    d:submit("none", "rubbish that is no picture")
+    local seen = {}
+    while d:pending() > 0 do
+      for _, r in ipairs(assert(d:poll(20))) do seen[r.id] = r end
+    end
+    d:close()
+    for id, expected in pairs { whole = pixels, small = small } do
+      assert.is_nil(seen[id].pixels)
+      assert.equal(core.phash(expected), seen[id].phash)
+      assert.same(core.statistics(expected), seen[id].statistics)
+    end
+    assert.equal(90, seen.whole.info.width)
+    assert.equal("decode", seen.none.code)
+  end)
+
   it("says how children are confined", function()
     assert.is_true(core.sandbox() == "seccomp" or core.sandbox() == "limits")
   end)

@@ -27,9 +27,20 @@ local M = {}
 function M.decode(source, o) end
 
 -- Many at once, in `workers` children (default 1). A child that crashes or takes too long is replaced, its picture reported.
----@param o? daub.DecodeOptions|{workers: integer}
+-- With looks = true the children measure what they decode and keep its pixels: results have `phash` and `statistics` (as the
+-- functions below give them), which costs this process next to nothing.
+---@param o? daub.DecodeOptions|{workers: integer, looks: boolean?}
 ---@return daub.core.Decoder
 function M.decoder(o) end
+
+---@class daub.Decoded
+---@field id any
+---@field pixels daub.Array?
+---@field phash string?     with looks, in place of the pixels
+---@field statistics table? with looks, too
+---@field info daub.PictureInfo?
+---@field error string?     in place of all but the id
+---@field code string?
 
 ---@class daub.core.Decoder
 local D = {}
@@ -39,7 +50,7 @@ local D = {}
 function D:submit(id, source) end
 -- What is finished, waiting up to `seconds` (default 0) for the first; an empty list when nothing is.
 ---@param seconds? number
----@return {id: any, pixels: daub.Array?, info: daub.PictureInfo?, error: string?, code: string?}[]|nil
+---@return daub.Decoded[]|nil
 ---@return string? message when interrupted
 ---@return string? code
 function D:poll(seconds) end

@@ -28,7 +28,7 @@ function M.new(collection, intake, session, o)
     collection = collection, intake = intake, session = session,
     concurrency = o.concurrency, refresh_before = o.refresh_before,
     on_event = o.on_event or function() end,
-    decoder = image.decoder({ workers = workers, max_bytes = M.max_bytes }),
+    decoder = image.decoder({ workers = workers, max_bytes = M.max_bytes, looks = true }),
     decode_ahead = 2 * workers + 2,
     incoming = collection.path .. "/incoming",
     fetching = {}, fetching_count = 0, -- transfer -> cover
@@ -97,12 +97,12 @@ end
 
 -- The file takes its name first, then the database learns of it: a kill between the two costs
 -- nothing but another download.
-local function keep(self, cover, pixels, info)
+local function keep(self, cover, phash, info)
   local sha256 = cover.sha256 or system.sha256_file(cover.file)
   local stat = system.stat(cover.file)
   if not sha256 or not stat then return fail(self, cover, "its file vanished") end
   local picture = { sha256 = sha256, format = info.format, width = info.width, height = info.height,
-    bytes = stat.size, phash = image.phash(pixels) }
+    bytes = stat.size, phash = phash }
   local path = self.collection:file(sha256, info.format)
   local ok, message = system.make_directory(path:match("^(.*)/"))
   if ok then ok, message = system.rename(cover.file, path) end
@@ -130,11 +130,11 @@ function Pipeline:decode(seconds)
     if result.error then
       skip(self, cover, "unreadable", result.error)
     else
-      local reason, detail = judge.reject(result.pixels, result.info)
+      local reason, detail = judge.reject(result.statistics, result.info)
       if reason then
         skip(self, cover, reason, detail)
       else
-        keep(self, cover, result.pixels, result.info)
+        keep(self, cover, result.phash, result.info)
       end
     end
   end
