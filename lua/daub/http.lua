@@ -31,9 +31,9 @@ local M = {}
 --- (signatures hold it); one of `body`, `json` (a value to send as JSON) and `form` (a list of
 --- {name =, data =, filename =, type =}); `file` (a 2xx answer goes there, under that name only
 --- when whole) and `sync` (fsync it first); `unhashed` (no sha256 in the result); `etag`,
---- `last_modified` (from an earlier result: then `not_modified` may come); `redirects` "follow", "same-host" or "none"; `public_only` (refuse
---- this machine and local networks); `timeout`, `total_timeout`, `max_bytes`, `retries`; and `tag`,
---- which is the caller's.
+--- `last_modified` (from an earlier result: then `not_modified` may come); `redirects` "follow",
+--- "same-host" or "none"; `public_only` (refuse this machine and local networks); `timeout`,
+--- `total_timeout`, `max_bytes`, `retries`; and `tag`, which is the caller's.
 ---@param o table|nil
 ---@return daub.http.Session
 function M.session(o)
