@@ -106,12 +106,12 @@ for version = 1, 2 do
 
     it("leaves protected accounts alone unless told otherwise", function()
       local network = support.network("x")
-      network:set({ protected = { 8, 11 } })
+      network:set({ people = 20, protected = { 8, 11 } })
       local _, counts = collect(support.folder() .. "/c", network, version)
       assert.equal(2, counts.skipped.noindex)
       assert.equal(0, network:asked("0000000008/"))
       _, counts = collect(support.folder() .. "/c", network, version, { include_noindex = true })
-      assert.equal(113, counts.pictures)
+      assert.equal(14, counts.pictures)
     end)
 
     it("goes on where it stopped, and not in circles", function()
@@ -294,6 +294,7 @@ describe("a login at X", function()
 
   it("by browser is renewed before it runs out and after it was refused", function()
     local network = support.network("x")
+    network:set({ bare = true })
     log_in("browser", { expires = system.time() + 5, api = network.url })
     local summary = collect(support.folder() .. "/c", network, 2)
     assert.same({}, summary.failures)

@@ -59,11 +59,13 @@ local function by_pin(ui, ask, root, account)
   return account
 end
 
--- Asks for several things one after the other: {{"field", "Prompt: "}, …}.
+-- Asks for several things one after the other: {{"field", "Prompt: "}, …}. They are secrets unless
+-- they are public.
 local function ask_for(ui, questions)
   local answers = {}
   for _, question in ipairs(questions) do
-    local answer, message, code = ui:secret(question[2])
+    local ask = question.public and ui.ask or ui.secret
+    local answer, message, code = ask(ui, question[2])
     if not answer then return nil, message, code end
     if answer:find("[%c%s]") or answer == "" and not question.optional then
       return nil, ("%s was expected"):format(question[2]:gsub(" ?%(.*$", ""):gsub(":%s*$", "")),
@@ -90,7 +92,7 @@ end
 -- ---- by browser --------------------------------------------------------------------------------
 
 local function log_in_by_browser(ui, ask, root)
-  local given, message, code = ask_for(ui, { { "id", "Client id: " },
+  local given, message, code = ask_for(ui, { { "id", "Client id: ", public = true },
     { "secret", "Client secret (Enter: it has none): ", optional = true } })
   if not given then return nil, message, code end
   local callback
@@ -166,7 +168,7 @@ function M.logout(account, o)
     if not ok then problem = message end
   end
   if x.signs(account) then
-    local ok, message = x.speaking(account, { v1 = true }):call(ask, "/1.1/oauth/invalidate_token",
+    local ok, message = x.speaking(account, { v1 = true }):call(ask, "/1.1/oauth/invalidate_token.json",
       { method = "POST", body = "" })
     if not ok then problem = message end
   end
