@@ -168,8 +168,8 @@ function M.logout(account, o)
     if not ok then problem = message end
   end
   if x.signs(account) then
-    local ok, message = x.speaking(account, { v1 = true }):call(ask, "/1.1/oauth/invalidate_token.json",
-      { method = "POST", body = "" })
+    local ok, message = x.speaking(account, { v1 = true }):call(ask,
+      "/1.1/oauth/invalidate_token.json", { method = "POST", body = "" })
     if not ok then problem = message end
   end
   if problem then return nil, problem end
