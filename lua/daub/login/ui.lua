@@ -51,9 +51,9 @@ end
 ---An answer that is neither shown nor ever printed.
 ---@return string|nil answer, string? message, string? code
 function Ui.secret(_, prompt)
-  io.stderr:write(prompt)
   local terminal = system.isatty(0)
   if terminal then stty("-echo") end
+  io.stderr:write(prompt)
   local ok, answer, message, code = pcall(read_line)
   if terminal then
     stty("echo")
