@@ -33,7 +33,8 @@ local M = {}
 --- when whole) and `sync` (fsync it first); `unhashed` (no sha256 in the result); `etag`,
 --- `last_modified` (from an earlier result: then `not_modified` may come); `redirects` "follow",
 --- "same-host" or "none"; `public_only` (refuse this machine and local networks); `timeout`,
---- `total_timeout`, `max_bytes`, `retries`; and `tag`, which is the caller's.
+--- `total_timeout`, `max_bytes`, `retries`; `safe` (it changes nothing at the server: a POST may be
+--- tried again, too); and `tag`, which is the caller's.
 ---@param o table|nil
 ---@return daub.http.Session
 function M.session(o)

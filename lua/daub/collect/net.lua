@@ -22,8 +22,8 @@ end
 ---Whether a coroutine waits for an answer.
 function Net:busy() return next(self.asking) ~= nil end
 
----One request; only inside a coroutine. A server's refusal is a response with `error`, too. Its
----host counts as an API from then on: no more than two transfers at once.
+---One request, which only reads; only inside a coroutine. A server's refusal is a response with
+---`error`, too. Its host counts as an API from then on: no more than two transfers at once.
 ---@param o? {headers: table?, method: string?, json: any, form: table?, body: string?}
 ---@param known? {etag: string?, last_modified: string?}  of an earlier answer
 ---@return daub.http.Result|nil response, string? message, string? code
@@ -32,7 +32,7 @@ function Net:get(url, o, known)
   self.session:cap(url, M.api_connections)
   local id = self.session:add({ url = url, method = o.method, headers = o.headers, json = o.json,
     form = o.form, body = o.body, public_only = o.public_only, retries = o.retries,
-    redirects = "same-host", etag = known and known.etag,
+    redirects = "same-host", safe = true, etag = known and known.etag,
     last_modified = known and known.last_modified })
   self.asking[id] = coroutine.running()
   local result = coroutine.yield()

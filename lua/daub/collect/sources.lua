@@ -16,6 +16,7 @@ local M = {}
 local networks = {
   { "bluesky", "HANDLE", about = "no login; also ?list=NAME" },
   { "mastodon", "USER@HOST", about = "no login on most servers; lists with one" },
+  { "misskey", "USER@HOST", about = "Misskey and its forks; no login on most servers" },
   { "youtube", "CHANNEL", about = "@alice, its id or me: channels it subscribes to, with a key;"
     .. " your\nown subscribers with a login" },
   { "facebook", "me", about = "friends whose covers your app may still read; me?following: Pages;\n"

@@ -24,7 +24,8 @@ local CORE_FIELDS = {
   "max_bytes", "redirects",
 }
 local REQUEST_OPTIONS = {
-  headers = true, json = true, etag = true, last_modified = true, retries = true, tag = true,
+  headers = true, json = true, etag = true, last_modified = true, retries = true, safe = true,
+  tag = true,
 }
 for _, name in ipairs(CORE_FIELDS) do REQUEST_OPTIONS[name] = true end
 
@@ -269,7 +270,8 @@ local function may_repeat(job, result)
     or (not result.error and (result.status == 408 or result.status >= 500)
       and result.status ~= 501 and result.status ~= 505)
   if not passing then return false end
-  if not SAFE_AGAIN[job.core.method] and not NEVER_SENT[result.code] then return false end
+  local safe = SAFE_AGAIN[job.core.method] or job.request.safe or NEVER_SENT[result.code]
+  if not safe then return false end
   local allowed = result.code == "resolve" and math.min(1, job.retries) or job.retries
   return job.attempts <= allowed
 end

@@ -13,7 +13,7 @@
 local M = {}
 
 ---Networks one can log in to.
-M.networks = { "bluesky", "mastodon", "x", "youtube", "facebook" }
+M.networks = { "bluesky", "mastodon", "misskey", "x", "youtube", "facebook" }
 
 ---@return table|nil module, string? message, string? code
 function M.network(name)

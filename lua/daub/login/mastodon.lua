@@ -1,6 +1,7 @@
 -- Logging in to a server that speaks Mastodon's API: daub makes itself known there as an app, the
 -- owner allows it in a browser, and the code that comes of it, by a loopback address or typed in,
 -- is changed for a token (https://docs.joinmastodon.org/client/authorized/, RFC 6749, RFC 7636).
+local account = require "daub.login.account"
 local api = require "daub.api.call"
 local http = require "daub.http"
 local loopback = require "daub.login.loopback"
@@ -16,20 +17,6 @@ M.help = {
   "A browser is needed where you are logged in to your server: it asks whether daub may see lists",
   "and set your header. On a machine without a display you copy a code from there.",
 }
-
-local function ask_account(ui, who)
-  if not who then
-    local message, code
-    who, message, code = ui:ask("Account (alice@mastodon.social): ")
-    if not who then return nil, message, code end
-  end
-  local user, host = mastodon.split(who)
-  if not user then
-    return nil, ("%s: not an account (expected USER@HOST, as in alice@mastodon.social)"):format(
-      who), "usage"
-  end
-  return user, host
-end
 
 local function post(o, url, fields)
   local body, headers = api.urlencoded(fields)
@@ -120,9 +107,9 @@ end
 
 ---@return string|nil account_name, table|string fields_or_message, string? code
 function M.login(ui, o)
-  local user, host, code = ask_account(ui, o.who)
+  local user, host, code = account.ask(ui, o.who, "alice@mastodon.social")
   if not user then return nil, host, code end
-  local root = o.api and o.api:gsub("/+$", "") or "https://" .. host
+  local root = account.root(o, host)
   local redirect, listener = way_back()
   local fields, message
   fields, message, code = walk(ui, o, root, redirect, listener)
@@ -135,10 +122,10 @@ function M.login(ui, o)
 end
 
 ---@return true|nil, string? message
-function M.logout(account, o)
-  if not account.client_id then return nil, "daub does not know the app the token is of" end
-  local answer, message = post(o, mastodon.root(account) .. "/oauth/revoke",
-    { client_id = account.client_id, client_secret = account.client_secret, token = account.token })
+function M.logout(of, o)
+  if not of.client_id then return nil, "daub does not know the app the token is of" end
+  local answer, message = post(o, mastodon.root(of) .. "/oauth/revoke",
+    { client_id = of.client_id, client_secret = of.client_secret, token = of.token })
   return answer and true, message
 end
 

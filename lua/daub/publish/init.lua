@@ -30,7 +30,8 @@ local VERIFY_FOR = 60     -- seconds a network may take to show the new cover
 local LARGEST = 64 * 2^20 -- bytes of an old cover
 
 ---Networks that can be published to, or that one is told how to do by hand.
-M.networks = { "bluesky", "mastodon", "x", "youtube", "facebook", "linkedin", "twitch", "tumblr" }
+M.networks = { "bluesky", "mastodon", "misskey", "x", "youtube", "facebook", "linkedin", "twitch",
+  "tumblr" }
 
 ---@param target string "bluesky" or "bluesky:alice.bsky.social"
 ---@return string network, string|nil who

@@ -28,4 +28,15 @@ function M.alike(sent, shown)
   return true
 end
 
+---Whether what lies at an address is that picture.
+---@param http daub.http.Session
+---@param url string
+---@param sent string an encoded picture
+---@return true|nil, string? message, string? code "pending": nothing lies there yet
+function M.shows(http, url, sent)
+  local shown, message, code, refusal = http:get(url)
+  if shown then return M.alike(sent, shown.body) end
+  return nil, message, refusal and refusal.status == 404 and "pending" or code
+end
+
 return M

@@ -65,12 +65,7 @@ function Publisher:verify(receipt)
   elseif not state.url or state.url ~= receipt.url then
     return nil, "another header shows there, or none", "pending"
   end
-  local shown, refusal
-  shown, message, code, refusal = self.http:get(state.url)
-  if not shown then
-    return nil, message, refusal and refusal.status == 404 and "pending" or code
-  end
-  return look.alike(receipt.bytes, shown.body)
+  return look.shows(self.http, state.url, receipt.bytes)
 end
 
 ---@return table|nil receipt
