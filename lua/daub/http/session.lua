@@ -20,8 +20,8 @@ local SESSION_OPTIONS = {
   on_limit = true,
 }
 local CORE_FIELDS = {
-  "url", "method", "body", "form", "file", "sync", "unhashed", "public_only", "timeout", "total_timeout",
-  "max_bytes", "redirects",
+  "url", "method", "body", "form", "file", "sync", "unhashed", "public_only", "timeout",
+  "total_timeout", "max_bytes", "redirects",
 }
 local REQUEST_OPTIONS = {
   headers = true, json = true, etag = true, last_modified = true, retries = true, safe = true,
