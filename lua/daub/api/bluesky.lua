@@ -7,6 +7,7 @@
 local accounts = require "daub.accounts"
 local api = require "daub.api.call"
 local http = require "daub.http"
+local secrets = require "daub.secrets"
 
 local M = {}
 
@@ -39,6 +40,8 @@ end
 ---What is kept of an answer of createSession and refreshSession.
 ---@return table fields
 function M.tokens(answer)
+  secrets.add(answer.accessJwt)
+  secrets.add(answer.refreshJwt)
   return { token = answer.accessJwt, refresh_token = answer.refreshJwt }
 end
 

@@ -38,21 +38,40 @@ local function header_of(answer)
   return url
 end
 
----@return table|nil state {url = of the header|nil}
+---@return table|nil state {url = of the header|nil, description = its alternative text|nil}
 function Publisher:current()
   local answer, message, code = call(self, "/api/v1/accounts/verify_credentials")
   if not answer then return nil, message, code end
-  return { url = header_of(answer) }
+  local description = answer.header_description
+  if type(description) ~= "string" or description == "" then description = nil end
+  return { url = header_of(answer), description = description }
 end
 
----@return table|nil receipt
-function Publisher:set(bytes)
+-- What is read to those who do not see the picture (Mastodon 4.6). Left alone where there is none:
+-- other servers do not know the call.
+local function describe(self, was, text)
+  if was == text then return true end
+  return call(self, "/api/v1/profile", { method = "PATCH",
+    json = { header_description = text or "" } })
+end
+
+local function send(self, bytes)
   local kind = image.probe(bytes) or "jpeg"
   local answer, message, code = call(self, "/api/v1/accounts/update_credentials", {
     method = "PATCH", form = { { name = "header", data = bytes, filename = "header." .. kind,
       type = "image/" .. kind } } })
   if not answer then return nil, message, code end
   return { url = header_of(answer), bytes = bytes }
+end
+
+---@return table|nil receipt
+function Publisher:set(bytes, state)
+  local receipt, message, code = send(self, bytes)
+  if not receipt then return nil, message, code end
+  local ok
+  ok, message, code = describe(self, state.description, nil)
+  if not ok then return nil, message, code end
+  return receipt
 end
 
 ---The account shows a header, and it looks like what was sent: servers make it smaller.
@@ -69,8 +88,15 @@ function Publisher:verify(receipt)
 end
 
 ---@return table|nil receipt
-function Publisher:restore(_, bytes)
-  if bytes then return self:set(bytes) end
+function Publisher:restore(state, bytes)
+  if bytes then
+    local receipt, message, code = send(self, bytes)
+    if not receipt then return nil, message, code end
+    local ok
+    ok, message, code = describe(self, nil, state.description)
+    if not ok then return nil, message, code end
+    return receipt
+  end
   local answer, message, code = call(self, "/api/v1/profile/header", { method = "DELETE" })
   if not answer and code == "http-404" then
     return nil, self.spec .. ": this server lets no program take a header down: do it in the"
