@@ -44,6 +44,19 @@ describe("a banner on Bluesky", function()
     covers:close()
   end)
 
+  it("is not fetched again to see whether it changed: another one has another CID", function()
+    local network = support.network("bluesky")
+    network:set({ people = 30 })
+    local path = support.folder() .. "/c"
+    support.collect(path, spec, { api = network.url })
+    network:forget()
+    network:set({ changed = { 8 } })
+    local summary = support.collect(path, spec, { api = network.url, refresh = true })
+    assert.equal(1, summary.kept)
+    -- the new one, and those that were of no use: gone, blank, tiny
+    assert.equal(4, network:asked("getBlob"))
+  end)
+
   it("comes from the CDN where its server has other bytes, or does not answer", function()
     local network = support.network("bluesky")
     network:set({ people = 30, other_server = { 7, 8 } })

@@ -198,12 +198,14 @@ end
 -- ---- covers ------------------------------------------------------------------------------------
 
 ---Up to `count` covers to fetch whose id is above `after`, in order: {id, key, url, public, …}.
----With `before` also those that were last asked for before that time.
+---With `before` also those that were last asked for before that time, unless it is known what they
+---hash to: these cannot have changed.
 function Intake:waiting(after, count, before)
   local list = {}
   for row in self.store:rows([[select id, key, url, public, etag, last_modified,
     fallbacks, sha256 as expected from covers
-    where id > ? and (state = 'waiting' or (state in ('done', 'skipped') and checked < ?))
+    where id > ? and (state = 'waiting'
+      or checked < ? and (state = 'skipped' or state = 'done' and sha256 is null))
     order by id limit ?]], { after, before or -1, count }) do
     list[#list + 1] = row
   end
