@@ -63,7 +63,7 @@ end
 terms.tell(sources, report)
 local function ask(question)
   if o.yes then report:note(question .. " Yes (--yes).") end
-  return o.yes or ui.new(report):confirm(question)
+  return o.yes or ui.new(report):confirm(question) or system.interrupted() and cli.interrupted()
 end
 
 -- Sources that failed are named on a line each, and end the program.

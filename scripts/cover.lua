@@ -13,6 +13,7 @@ local o = cli.parse(arg, {
     { "who", type = "choice", value = "WHO", help = "which people",
       choices = { "followers", "following", "both", "mutuals", "friends" } },
     { "limit", type = "integer", value = "N", min = 1, help = "at most so many people" },
+    { "yes", type = "flag", help = "does not ask what collect would ask (prices)" },
     { "in", type = "path", value = "DIR", help = "folder for everything (default: ./daub-WHO)" },
     { "minutes", type = "number", value = "M", min = 0,
       help = "time to learn, a tenth of it to enlarge (default: 60; demo: 7; or by --steps)" },
@@ -81,6 +82,7 @@ end
 for _, from in ipairs(o.from) do
   add(sources, "--from", from.value, from.api and "--api", from.api)
 end
+if o.yes then add(sources, "--yes") end
 local asked = json.encode { from = o.from, who = o.who, limit = o.limit,
   pictures = is_demo and o.pictures or nil }
 if system.read_file(folder .. "/collected.json", 2 ^ 20) ~= asked then

@@ -1,6 +1,8 @@
 -- Collecting from X in both versions of its API.
 local accounts = require "daub.accounts"
+local collecting = require "daub.collect.run"
 local collection = require "daub.collect.collection"
+local daub = require "support.daub"
 local http = require "daub.http"
 local secrets = require "daub.secrets"
 local sources = require "daub.collect.sources"
@@ -319,4 +321,56 @@ describe("a login at X", function()
       assert.matches("^x:alice: X refuses the login %(run: daub login x%)", summary.failures[1])
     end
   end)
+end)
+
+-- Lists by python3-tweepy, somebody else's client, which insists on https and X's own host.
+local tweepy = [[
+import sys, tweepy, requests
+class Here(requests.adapters.HTTPAdapter):
+    def send(self, request, **kw):
+        request.headers["Host"] = "api.twitter.com"
+        request.headers["X-Scheme"] = "https"
+        request.url = request.url.replace("https://api.twitter.com", sys.argv[1])
+        return super().send(request, **kw)
+auth = tweepy.OAuth1UserHandler("consumer-key", "consumer-secret",
+                                "1699999999999999999-access-token", "access-secret")
+api, client = tweepy.API(auth), tweepy.Client("app-bearer")
+api.session.mount("https://", Here())
+client.session.mount("https://", Here())
+if sys.argv[2] == "1":
+    users = list(tweepy.Cursor(api.get_followers, screen_name="alice", count=200).items())
+    assert [u.id_str for u in users] == [
+        str(i) for i in tweepy.Cursor(api.get_follower_ids, screen_name="alice").items()]
+    for u in users:
+        print(u.id_str, u.screen_name, getattr(u, "profile_banner_url", "").split("/")[-1])
+else:
+    alice = client.get_user(username="alice").data.id
+    for u in tweepy.Paginator(client.get_users_followers, alice, max_results=1000,
+                              user_fields=["profile_banner_url"]).flatten():
+        print(u.id, u.username, (u.data.get("profile_banner_url") or "").split("/")[-1])
+]]
+
+describe("python3-tweepy #slow", function()
+  for version = 1, 2 do
+    it("lists whom and what we list by version " .. version, function()
+      local python = { program = "/usr/bin/python3" }
+      if daub.run({ "-c", "import tweepy" }, python).code ~= 0 then
+        return pending("python3-tweepy is not installed")
+      end
+      local network = support.network("x")
+      network:set({ people = 430 })
+      local theirs = daub.run({ "-c", tweepy, network.url, tostring(version) }, python)
+      assert.equal(0, theirs.code, theirs.err)
+      log_in(version == 1 and "pin" or "browser")
+      local source, ours = assert(sources.parse("x:alice", { api = network.url
+        .. (version == 1 and "/1.1" or "") })), {}
+      assert(collecting.preview({ source }, { report = support.reporter(), ask = yes,
+        visit = function(_, who)
+          local banner = (who.cover and who.cover.url or ""):gsub("/1500x500$", ""):match("[^/]*$")
+          ours[#ours + 1] = ("%s %s %s\n"):format(who.key, who.handle, banner)
+        end }))
+      assert.equal(430, #ours)
+      assert.equal(table.concat(ours), theirs.out)
+    end)
+  end
 end)
