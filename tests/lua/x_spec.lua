@@ -254,6 +254,34 @@ describe("X's price", function()
   end)
 end)
 
+describe("daub collect --from x", function()
+  it("says terms and price, and shows the token nowhere", function()
+    local network = support.network("x")
+    network:set({ people = 20 })
+    local home = support.folder()
+    local function run(...)
+      return daub.run({ "collect", home .. "/c", "--from", "x:alice", "--api", network.url, ... },
+        { env = { XDG_CONFIG_HOME = home, DAUB_X_BEARER = "app-bearer" } })
+    end
+    local r = run()
+    assert.equal(1, r.code)
+    assert.matches("x: X forbids to train models on its data", r.err)
+    assert.matches("daub: x:alice: X charges up to %$0.21 for this, which was not agreed", r.err)
+    assert.equal(0, network:asked("followers%?"))
+    r = run("--yes")
+    assert.equal(0, r.code)
+    assert.matches("for reading 20 people. Go on%? Yes %(%-%-yes%)", r.err)
+    assert.is_nil(r.err:find("forbids to train", 1, true)) -- said once
+    assert.matches("14 pictures from 20 people", r.out)
+    network:fault({ match = "followers", kind = "expired" })
+    r = run("--yes", "--json")
+    assert.matches("X refuses the login", r.err)
+    for _, text in ipairs { r.out, r.err, system.read_file(home .. "/c/collection.db") } do
+      assert.is_nil(text:find("app-bearer", 1, true))
+    end
+  end)
+end)
+
 describe("a login at X", function()
   it("is needed", function()
     local source, message, code = sources.parse("x:alice")

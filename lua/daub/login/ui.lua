@@ -35,6 +35,7 @@ end
 
 ---@return string|nil answer, string? message, string? code
 function Ui.ask(_, prompt)
+  progress.finish()
   io.stderr:write(prompt)
   return read_line()
 end
@@ -51,6 +52,7 @@ end
 ---An answer that is neither shown nor ever printed.
 ---@return string|nil answer, string? message, string? code
 function Ui.secret(_, prompt)
+  progress.finish()
   local terminal = system.isatty(0)
   if terminal then stty("-echo") end
   io.stderr:write(prompt)
