@@ -8,6 +8,7 @@
 --
 -- Left out: folders, links, encrypted members, other methods than "stored" and "deflated", and
 -- names that are absolute, climb out with "..", or hold control characters.
+local progress = require "daub.progress"
 local system = require "daub.core.system"
 
 local M = {}
@@ -174,30 +175,30 @@ end
 
 function Zip:close() self.file:close() end
 
+local broken = "its place in the zip file is damaged"
+
 ---A member's bytes.
 ---@param member daub.collect.ZipMember
 ---@param max_bytes number  a larger one is a failure
 ---@return string|nil, string? message, string? code
 function Zip:read(member, max_bytes)
-  local what = self.path .. ": " .. member.name
-  if member.size > max_bytes then return nil, what .. ": bigger than allowed", "too-large" end
+  if member.size > max_bytes then
+    return nil, ("%s, over the limit of %s"):format(progress.bytes(member.size),
+      progress.bytes(max_bytes)), "too-large"
+  end
   local whole = member.deflated and member.size <= member.packed * BEST_RATIO
     or not member.deflated and member.size == member.packed
   if not whole or member.packed > member.size + member.size / 1000 + 1024 then
-    return nil, what .. ": its sizes cannot be true", "format"
+    return nil, "its sizes in the zip file cannot be true", "format"
   end
   local header = read_at(self.file, member.offset, 30)
-  if not header or header:sub(1, 4) ~= "PK\3\4" then return damaged(what, "no header") end
+  if not header or header:sub(1, 4) ~= "PK\3\4" then return nil, broken, "format" end
   local packed = read_at(self.file, member.offset + 30 + u16(header, 27) + u16(header, 29),
     member.packed)
-  if not packed then return damaged(what, "it is cut") end
-  if not member.deflated then
-    if system.crc32(packed) == member.crc then return packed end
-    return nil, what .. ": the checksum is wrong", "decode"
-  end
-  local bytes, message, code = system.inflate(packed, member.size, member.crc)
-  if not bytes then return nil, ("%s: %s"):format(what, message), code end
-  return bytes
+  if not packed then return nil, broken, "format" end
+  if member.deflated then return system.inflate(packed, member.size, member.crc) end
+  if system.crc32(packed) == member.crc then return packed end
+  return nil, "its checksum in the zip file is wrong", "decode"
 end
 
 return M

@@ -34,15 +34,18 @@ local function mend(text)
   return json.is_utf8(bytes) and bytes or text
 end
 
-local function friends_of(files, name)
-  if not name then return {} end
-  local answer, message, code = files:json(name)
+local function friends_of(files, file)
+  if not file then return {} end
+  local answer, message, code = files:json(file)
   if not answer then return nil, message, code end
   local list = answer.friends_v2 or answer.friends or answer
-  local names = {}
+  local names, times = {}, {}
   for _, entry in ipairs(type(list) == "table" and list or {}) do
     if type(entry) == "table" and type(entry.name) == "string" and #entry.name <= 400 then
-      names[#names + 1] = { name = mend(entry.name), since = tonumber(entry.timestamp) or 0 }
+      local name = mend(entry.name)
+      times[name] = (times[name] or 0) + 1
+      names[#names + 1] = { name = name, since = tonumber(entry.timestamp) or 0,
+        handle = times[name] == 1 and name or ("%s (%d)"):format(name, times[name]) }
     end
   end
   return names
@@ -62,7 +65,7 @@ function M.entries(files, found)
   return { count = #shown + #friends, entry = function(i)
     if i <= #shown then return pictures.person(files, shown[i]) end
     local friend = friends[i - #shown]
-    return { key = ("facebook:%s:%.0f"):format(friend.name, friend.since), handle = friend.name,
+    return { key = ("facebook:%s:%.0f"):format(friend.name, friend.since), handle = friend.handle,
       name = friend.name }
   end }
 end

@@ -55,10 +55,11 @@ end
 function Files:json(name)
   if not self.known[name] then return nil, name .. ": not in the export", "missing" end
   local text, message, code = here.read(self:cover(name).url, LARGEST_JSON)
-  if not text then return nil, ("%s: %s"):format(name, message), code end
+  if not text then return nil, ("%s: %s: %s"):format(self.path, name, message), code end
   local value = json.decode((text:gsub("^%s*window%.[%w_.]+%s*=%s*", "", 1)
     :gsub(";%s*$", "", 1)))
-  if type(value) ~= "table" then return nil, name .. ": not JSON", "format" end
+  if type(value) ~= "table" then return nil, ("%s: %s: not JSON"):format(self.path, name), "format"
+  end
   return value
 end
 
