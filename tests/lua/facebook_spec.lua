@@ -46,6 +46,16 @@ describe("collecting from Facebook", function()
     assert.equal(0, network:asked("/cover/"))
   end)
 
+  it("asks again at the address as it is signed now", function()
+    local network = support.network("facebook", old)
+    local path = support.folder() .. "/c"
+    network:fault({ match = "cover/0005", kind = "403" })
+    assert.equal(116, (collect(network, "facebook:me", path)).pictures)
+    network:set({ signed = 2 })
+    collect(network, "facebook:me", path) -- may still ask at the address of before
+    assert.equal(117, (collect(network, "facebook:me", path)).pictures)
+  end)
+
   it("takes in the Pages somebody follows, and Pages by name", function()
     local network = support.network("facebook")
     local counts, summary = collect(network, "facebook:me?following")
@@ -64,6 +74,9 @@ describe("collecting from Facebook", function()
     { "protected", "friends", "lacks a permission %(Requires user_likes" },
     { "repeat", "friends", "same page again", 99 },
     { "html", "friends", "an HTML page came where JSON was expected" },
+    { "elsewhere", "friends", "redirect" },
+    { "bomb", "friends", "more than %d+ bytes", 99 },
+    { "gone", "friends", "404" },
     { "403-usage", "friends", "max_wait", 99 },
   } do
     it("says what is wrong: " .. case[1], function()

@@ -70,7 +70,7 @@ describe("collecting from YouTube", function()
   end)
 
   it("goes on where it stopped", function()
-    network:fault({ match = "pageToken=CAAQAA50", kind = "500", times = 9 })
+    network:fault({ match = "pageToken=CAAQAA50", kind = "403" })
     local counts, summary, path = collect("youtube:@alice", { max_wait = 0 })
     assert.equal(50, counts.people)
     assert.equal(1, #summary.failures)
@@ -88,6 +88,9 @@ describe("collecting from YouTube", function()
     { "403-quota", "subscriptions", "may ask in a day is used up %(it starts anew at midnight" },
     { "html", "subscriptions", "an HTML page came where JSON was expected" },
     { "cut", "subscriptions", "transfer closed", 99 },
+    { "elsewhere", "subscriptions", "redirect" },
+    { "redirect", "subscriptions", "redirect", 99 },
+    { "bomb", "subscriptions", "more than %d+ bytes", 99 },
     { "errors", "forHandle", "no such channel" },
     { "gone", "channels%?id", "404" },
   } do
@@ -103,6 +106,9 @@ describe("collecting from YouTube", function()
   it("waits where that is asked for, and does without what cannot be had", function()
     network:fault({ match = "subscriptions", kind = "429" })
     network:fault({ match = "channels", kind = "503", after = 1 })
+    network:fault({ match = "pageToken=CAAQAA50", kind = "type" })
+    network:fault({ match = "pageToken=CAAQAA100", kind = "drip" })
+    network:fault({ match = "channels.*id=", kind = "slow", after = 1 })
     network:fault({ match = "banner/0008", kind = "webp", times = 1 })
     network:fault({ match = "banner/0009", kind = "html", times = 9 })
     local counts, summary = collect("youtube:@alice")

@@ -96,8 +96,11 @@ end
 
 local function cover_id(self, cover)
   if not cover then return nil end
-  self.store:run([[insert or ignore into covers
-    (key, url, public, state, reason, detail, fallbacks, sha256) values (?, ?, ?, ?, ?, ?, ?, ?)]],
+  -- what is still to be had is asked for where it is now: some addresses are signed for a day
+  self.store:run([[insert into covers
+    (key, url, public, state, reason, detail, fallbacks, sha256) values (?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (key) do update set url = excluded.url, fallbacks = excluded.fallbacks
+      where state in ('waiting', 'failed')]],
     { cover.key, cover.url, not cover.private, cover.skip and "skipped" or "waiting", cover.skip,
       cover.detail, cover.fallback and table.concat(cover.fallback, "\n"), cover.sha256 })
   return self.store:row("select id from covers where key = ?", { cover.key }).id
