@@ -23,6 +23,7 @@ local o = cli.parse(arg, {
     { "dry-run", type = "flag", help = "shows what would be done and changes nothing" },
     { "api", type = "string", value = "URL", help = "another server than the network's own" },
   },
+  notes_of = "daub.publish",
 })
 local report = cli.reporter(o)
 local ui = ui_module.new(report)

@@ -50,6 +50,17 @@ function M.network(name)
     #M.networks > 0 and table.concat(M.networks, ", ") or "none yet"), "usage"
 end
 
+---Which networks, for --help.
+---@return string
+function M.notes()
+  local set, by_hand = {}, {}
+  for _, name in ipairs(M.networks) do
+    table.insert(M.network(name).by_hand and by_hand or set, name)
+  end
+  return ("Networks, after daub login NETWORK: %s.\nBy hand, with the right file and the way: %s.")
+    :format(table.concat(set, ", "), table.concat(by_hand, ", "))
+end
+
 -- ---- the picture -------------------------------------------------------------------------------
 
 ---Cut to the network's size, as the best JPEG within its limit.
