@@ -87,7 +87,6 @@ describe("collecting from YouTube", function()
     { "repeat", "subscriptions", "names the same page again and again", 99 },
     { "403-quota", "subscriptions", "may ask in a day is used up %(it starts anew at midnight" },
     { "html", "subscriptions", "an HTML page came where JSON was expected" },
-    { "cut", "subscriptions", "transfer closed", 99 },
     { "elsewhere", "subscriptions", "redirect" },
     { "redirect", "subscriptions", "redirect", 99 },
     { "bomb", "subscriptions", "more than %d+ bytes", 99 },
@@ -107,7 +106,8 @@ describe("collecting from YouTube", function()
     network:fault({ match = "subscriptions", kind = "429" })
     network:fault({ match = "channels", kind = "503", after = 1 })
     network:fault({ match = "pageToken=CAAQAA50", kind = "type" })
-    network:fault({ match = "pageToken=CAAQAA100", kind = "drip" })
+    network:fault({ match = "pageToken=CAAQAA100", kind = "cut" })
+    network:fault({ match = "forHandle", kind = "drip" })
     network:fault({ match = "channels.*id=", kind = "slow", after = 1 })
     network:fault({ match = "banner/0008", kind = "webp", times = 1 })
     network:fault({ match = "banner/0009", kind = "html", times = 9 })

@@ -124,7 +124,8 @@ local function meaning_of(refusal)
   local words = { fault.status }
   for _, list in ipairs { fault.errors or {}, fault.details or {} } do
     for _, entry in ipairs(type(list) == "table" and list or {}) do
-      if type(entry) == "table" then table.insert(words, 1, entry.reason) end
+      local reason = type(entry) == "table" and entry.reason
+      if type(reason) == "string" then table.insert(words, 1, reason) end
     end
   end
   for _, word in ipairs(words) do
