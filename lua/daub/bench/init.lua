@@ -10,6 +10,7 @@ local groups = {
   { "mlp.", "daub.bench.mlp" },
   { "paint.", "daub.bench.paint" },
   { "data.", "daub.bench.data" },
+  { "collect.", "daub.bench.collect" },
   { "memory.", "daub.bench.memory" },
   { "pytorch.", "daub.bench.pytorch" },
 }
