@@ -29,8 +29,8 @@ local o = cli.parse(arg, {
   },
   notes = [[
 Names: kernel.* (work bound by memory), conv.* (the convolutions of the bundled networks), whole
-training steps, mlp.* (small tensors), paint.*, data.*, collect.* (needs nginx and curl), memory.*, pytorch.*
-(needs PyTorch).
+training steps, mlp.* (small tensors), paint.*, data.*, collect.* (needs nginx and curl), memory.*,
+pytorch.* (needs PyTorch).
 A convolution's name is its direction, kernel and stride, the larger picture's size, and the
 channels of the larger and the smaller one. GFLOP/s are direct-convolution operations over the best
 time, their share (x) is of the peak of multiply-adds in registers; GB/s are bytes read and written,
