@@ -14,8 +14,9 @@ local system = require "daub.core.system"
 
 local M = {}
 
-local PICTURES, COVER = 5000, { width = 1500, height = 500, patches = 10 } -- 60 KB each
-local PEOPLE, SMALL = { 1000, 20000 }, { width = 300, height = 100, patches = 4 }
+-- 60 KB each, of which some look different; and small ones, which all do
+local PICTURES, COVER = 5000, { width = 1500, height = 500, patches = 10, painted = 500 }
+local PEOPLE, SMALL = { 1000, 20000 }, { width = 300, height = 100, patches = 4, painted = 20000 }
 local AT_ONCE, ROUNDS = 16, 5
 local CURL = "/usr/bin/curl"
 

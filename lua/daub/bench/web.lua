@@ -1,6 +1,6 @@
 -- A web server with made-up pictures on this machine: nginx, and JPEGs painted in a few processes.
 --
---     local web = Web.new(5000, { width = 1500, height = 500, patches = 10 })
+--     local web = Web.new(5000, { width = 1500, height = 500, patches = 10, painted = 500 })
 --     web.pictures .. "/1.jpg", web.url .. "/1.jpg", web:folder("out")
 --     web:close()
 local array = require "daub.core.array"
@@ -57,6 +57,17 @@ local function paint_all(folder, count, o)
   end
 end
 
+-- The pictures FIRST to LAST: those at the beginning once more, each with a comment of its own, so
+-- that no two files are equal.
+local function copy_all(folder, first, last)
+  for i = first, last do
+    local bytes = assert(system.read_file(("%s/%d.jpg"):format(folder, (i - 1) % (first - 1) + 1)))
+    local comment = "\255\254\0\10" .. ("%08d"):format(i) -- a COM segment: marker, size, text
+    assert(system.write_file(("%s/%d.jpg"):format(folder, i),
+      { bytes:sub(1, 2), comment, bytes:sub(3) }))
+  end
+end
+
 local function start_nginx(self)
   local listener = assert(loopback.listen(0)) -- finds a free port
   local port, d = listener:port(), self.root
@@ -73,9 +84,10 @@ local function start_nginx(self)
   error("nginx did not start", 0)
 end
 
----nil and a line when nginx is not installed.
+---nil and a line when nginx is not installed. Of the `count` pictures so many as `painted` look
+---different from each other.
 ---@param count integer
----@param o {width: integer, height: integer, patches: integer}
+---@param o {width: integer, height: integer, patches: integer, painted: integer}
 ---@return daub.bench.Web|nil, string? message
 function M.new(count, o)
   if not system.stat(M.nginx) then return nil, "nginx is not installed" end
@@ -84,7 +96,9 @@ function M.new(count, o)
   assert(system.chmod(root, 493)) -- 0755
   local ok, message = pcall(function()
     assert(system.make_directory(self.pictures))
-    paint_all(self.pictures, count, o)
+    local painted = math.min(count, o.painted)
+    paint_all(self.pictures, painted, o)
+    copy_all(self.pictures, painted + 1, count)
     start_nginx(self)
   end)
   if ok then return self end
