@@ -11,7 +11,8 @@ local zip = require "daub.collect.zip"
 
 local M = {}
 
-local LARGEST_JSON = 64 * 2 ^ 20 -- bytes
+local LARGEST_TEXT = 64 * 2 ^ 20
+local LARGEST_JSON = 4 * 2 ^ 20 -- bytes; decoded it may take thirty times as much memory
 
 ---@class daub.collect.ExportFiles
 ---@field path string
@@ -50,12 +51,21 @@ function Files:cover(name)
   return here.cover(path, system.stat(path) or { type = "file", size = 0, mtime = 0 })
 end
 
+---A file's text.
+---@param largest number?  bytes it may have; 64 MiB unless given
+---@return string|nil, string? message, string? code
+function Files:text(name, largest)
+  if not self.known[name] then return nil, name .. ": not in the export", "missing" end
+  local text, message, code = here.read(self:cover(name).url, largest or LARGEST_TEXT)
+  if not text then return nil, ("%s: %s: %s"):format(self.path, name, message), code end
+  return text
+end
+
 ---A file's JSON; X writes an assignment before it.
 ---@return table|nil, string? message, string? code
 function Files:json(name)
-  if not self.known[name] then return nil, name .. ": not in the export", "missing" end
-  local text, message, code = here.read(self:cover(name).url, LARGEST_JSON)
-  if not text then return nil, ("%s: %s: %s"):format(self.path, name, message), code end
+  local text, message, code = self:text(name, LARGEST_JSON)
+  if not text then return nil, message, code end
   local value = json.decode((text:gsub("^%s*window%.[%w_.]+%s*=%s*", "", 1)
     :gsub(";%s*$", "", 1)))
   if type(value) ~= "table" then return nil, ("%s: %s: not JSON"):format(self.path, name), "format"

@@ -25,17 +25,19 @@ local function owner_of(files, prefix)
     or nil
 end
 
--- Adds the numbers of follower.js, follower-part1.js … to `list`.
+-- Adds the numbers of follower.js, follower-part1.js … to `list`. They may be many: the text is
+-- looked through for them, not decoded.
 local function add_numbers(files, prefix, what, list, seen)
   for _, name in ipairs(files:find({ prefix .. what }, "%.js$")) do
     local rest = name:sub(#prefix + #what + 1)
     if rest == ".js" or rest:match("^%-part%d+%.js$") then
-      local answer, message, code = files:json(name)
-      if not answer then return nil, message, code end
-      for _, entry in ipairs(answer) do
-        local who = type(entry) == "table" and entry[what]
-        local id = type(who) == "table" and who.accountId
-        if type(id) == "string" and id:match("^%d+$") and #id <= 20 and not seen[id] then
+      local text, message, code = files:text(name)
+      if not text then return nil, message, code end
+      if not text:find("^%s*window%.YTD%." .. what) then
+        return nil, ("%s: %s: not what X writes"):format(files.path, name), "format"
+      end
+      for id in text:gmatch('"accountId"%s*:%s*"(%d+)"') do
+        if #id <= 20 and not seen[id] then
           seen[id] = true
           list[#list + 1] = id
         end
