@@ -72,6 +72,9 @@ end
 local function explain(self, message, code, said)
   local word = type(said) == "table" and said.code or said
   if word == "NO_SUCH_USER" or code == "http-404" then
+    if self.token then
+      return nil, self.spec .. ": no such account (check the spelling)", "missing"
+    end
     return nil, ("%s: no such account, or only members see it (check the spelling, or %s)"):format(
       self.spec, login_hint(self)), "missing"
   elseif word == "FORBIDDEN" then
