@@ -32,7 +32,7 @@ local password = "kq3x-7mzr-tw2p-vb5n"
 
 local function log_in(ui)
   local name, fields, code = login.login(ui or person.new { password },
-    { who = "alice.test", api = network.url, http = session })
+    { who = "alice.test", api = network.url .. "/", http = session })
   if name then assert(accounts.save("bluesky", name, fields)) end
   return name, fields, code
 end
@@ -90,6 +90,9 @@ describe("logging in to Bluesky", function()
     assert.equal("the handle or the app password is wrong", message)
     local _, _, code = login.login(person.new {}, { who = "alice", http = session })
     assert.equal("usage", code)
+    network:set({ odd_token = "a\r\nCookie: b" })
+    _, message = log_in()
+    assert.matches("the answer holds no tokens", message)
     network:fault({ match = "createSession", kind = "html" })
     _, message = log_in()
     assert.matches("JSON was expected", message)

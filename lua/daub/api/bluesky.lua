@@ -7,7 +7,6 @@
 local accounts = require "daub.accounts"
 local api = require "daub.api.call"
 local http = require "daub.http"
-local secrets = require "daub.secrets"
 
 local M = {}
 
@@ -38,11 +37,11 @@ function M.blob(root, did, cid)
 end
 
 ---What is kept of an answer of createSession and refreshSession.
----@return table fields
+---@return table|nil fields, string? message, string? code
 function M.tokens(answer)
-  secrets.add(answer.accessJwt)
-  secrets.add(answer.refreshJwt)
-  return { token = answer.accessJwt, refresh_token = answer.refreshJwt }
+  local token, renewing = api.token(answer.accessJwt), api.token(answer.refreshJwt)
+  if token and renewing then return { token = token, refresh_token = renewing } end
+  return nil, "the answer holds no tokens (is this the right server?)", "format"
 end
 
 ---New tokens for an account (com.atproto.server.refreshSession), for accounts.renew.

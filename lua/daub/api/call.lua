@@ -1,5 +1,7 @@
 -- Asking a network's API on its owner's behalf: one request, its JSON answer, and of a refusal the
 -- word the API has for it.
+local secrets = require "daub.secrets"
+
 local M = {}
 
 -- {"error": "ExpiredToken"}, {"error": {"code": "NO_SUCH_USER"}}
@@ -29,6 +31,15 @@ function M.json(http, request)
       .. " (is this the right server?)", "format"
   end
   return answer, result
+end
+
+---A token a server gave, if it can be sent back in a header; from then on it is shown nowhere.
+---@param value any
+---@return string|nil
+function M.token(value)
+  if type(value) ~= "string" or not value:match("^[!-~]+$") or #value > 8192 then return nil end
+  secrets.add(value)
+  return value
 end
 
 ---What an OAuth endpoint takes as body (RFC 6749, 4.1.3).

@@ -80,7 +80,7 @@ end
 function M.login(ui, o)
   local handle, message, code = ask_handle(ui, o.who)
   if not handle then return nil, message, code end
-  local server = o.api
+  local server = o.api and o.api:gsub("/+$", "")
   if not server then server, message, code = server_of(o.http, handle) end
   if not server then return nil, message, code end
   local password
@@ -94,13 +94,15 @@ function M.login(ui, o)
   answer, message, code, word = bluesky.call(o.http, server, "com.atproto.server.createSession",
     { json = { identifier = handle, password = password } })
   if not answer then return explain(message, code, word) end
-  local fields = bluesky.tokens(answer)
+  local fields
+  fields, message, code = bluesky.tokens(answer)
+  if not fields then return nil, ("%s: %s"):format(server, message), code end
   local home = type(answer.didDoc) == "table" and pds_of(answer.didDoc)
   fields.did, fields.pds = answer.did, trusted(home, o.api) and home or server
-  if type(fields.token) ~= "string" or type(fields.did) ~= "string" then
-    return nil, server .. ": the answer holds no tokens (is this the right server?)", "format"
+  if type(fields.did) ~= "string" then
+    return nil, server .. ": the answer names no account (is this the right server?)", "format"
   end
-  return type(answer.handle) == "string" and answer.handle or handle, fields
+  return tostring(answer.handle):match("^[%w-]+%.[%w.-]+$") or handle, fields
 end
 
 ---@return true|nil, string? message

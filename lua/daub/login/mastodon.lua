@@ -85,11 +85,10 @@ local function token_of(o, root, asked)
     return nil, "the server does not know that code (copy the whole of it, and soon)", "login"
   elseif not answer then
     return nil, message, code
-  elseif type(answer.access_token) ~= "string" then
-    return nil, root .. ": the answer holds no token (is this the right server?)", "format"
   end
-  secrets.add(answer.access_token)
-  return answer.access_token
+  local token = api.token(answer.access_token)
+  if token then return token end
+  return nil, root .. ": the answer holds no token (is this the right server?)", "format"
 end
 
 -- App, browser, token. Gives what is kept.

@@ -5,7 +5,6 @@ local account = require "daub.login.account"
 local api = require "daub.api.call"
 local http = require "daub.http"
 local misskey = require "daub.api.misskey"
-local secrets = require "daub.secrets"
 local system = require "daub.core.system"
 
 local M = {}
@@ -49,15 +48,15 @@ function M.login(ui, o)
   local answer, message
   answer, message, code = wait(ui, o, root, session)
   if not answer then return nil, message, code end
-  secrets.add(answer.token)
+  local token = api.token(answer.token)
   local name = type(answer.user) == "table" and answer.user.username
-  if type(answer.token) ~= "string" or type(name) ~= "string" then
+  if not token or type(name) ~= "string" then
     return nil, root .. ": the answer holds no token (is this the right server?)", "format"
   elseif name:lower() ~= user:lower() then
     return nil, ("the browser is logged in as %s, not as %s (change that there and try again)")
       :format(name, user), "login"
   end
-  return name .. "@" .. host, { token = answer.token, api = o.api and root or nil }
+  return name .. "@" .. host, { token = token, api = o.api and root or nil }
 end
 
 ---Misskey lets no app take back its own token.
