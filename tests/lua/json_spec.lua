@@ -103,8 +103,9 @@ describe("json.members", function()
     for i, member in ipairs(assert(json.members(text))) do
       seen[i] = member.name .. " = " .. member.text
     end
-    assert.same({ [[a = {"x":[],"y":null}]], [=[b"c = [1,{"q":"},]"}]]=], "n = 12345678901234567890",
-      [[s = "he said \"hi\" \\"]], "e = {}", "z = null", "a = 1e400" }, seen)
+    assert.same({ [[a = {"x":[],"y":null}]], [=[b"c = [1,{"q":"},]"}]]=],
+      "n = 12345678901234567890", [[s = "he said \"hi\" \\"]], "e = {}", "z = null", "a = 1e400" },
+      seen)
     assert.same({}, json.members(" {} "))
   end)
 
