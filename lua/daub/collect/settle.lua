@@ -9,6 +9,8 @@ local system = require "daub.core.system"
 
 local M = {}
 
+local AT_ONCE = 2000 -- pictures settled together, so that a great many need no great memory
+
 M.bits = 6 -- pictures whose hashes differ in up to this many bits look alike
 
 -- ---- an index of hashes ------------------------------------------------------------------------
@@ -90,7 +92,7 @@ function M.new(collection)
   return self
 end
 
--- The pictures not yet settled before which nothing is missing, first named first.
+-- The pictures not yet settled before which nothing is missing, first named first; some of them.
 local function ready(self)
   local list = {}
   for p in self.store:rows([[
@@ -98,18 +100,16 @@ local function ready(self)
     from pictures p join covers c on c.picture_id = p.id and c.state = 'done'
     where p.settled = 0 group by p.id
     having first < coalesce((select min(id) from covers where state = 'waiting'), 9e15)
-    order by first]]) do
+    order by first limit ?]], { AT_ONCE }) do
     list[#list + 1] = p
   end
   return list
 end
 
----Settles what can be settled. Gives the number of look-alikes found.
----@return integer
-function Settler:advance()
-  local list = ready(self)
-  local alike = {}
-  if #list == 0 then return 0 end
+-- Settles some, all or nothing. The number of pictures and of look-alikes among them.
+local function settle_some(self)
+  local list, alike = ready(self), {}
+  if #list == 0 then return 0, 0 end
   self.store:transaction(function()
     for _, p in ipairs(list) do
       local same_as = self.looks:find(p.phash)
@@ -124,7 +124,18 @@ function Settler:advance()
     end
   end)
   for _, p in ipairs(alike) do system.remove(self.collection:file(p.sha256, p.format)) end
-  return #alike
+  return #list, #alike
+end
+
+---Settles what can be settled. Gives the number of look-alikes found.
+---@return integer
+function Settler:advance()
+  local found = 0
+  repeat
+    local count, alike = settle_some(self)
+    found = found + alike
+  until count < AT_ONCE
+  return found
 end
 
 return M
