@@ -16,6 +16,19 @@ local M = {}
 M.api = "https://api.x.com"
 M.by_hand = "https://x.com/settings/profile"
 
+---The server of an address given with --api, which may end in /2 or /1.1, and the version it names.
+---@param api string?
+---@return string|nil root, "1.1"|"2"|nil version
+function M.root(api)
+  if not api then return nil end
+  local plain = api:gsub("/+$", "")
+  for _, version in ipairs { "1.1", "2" } do
+    local root = plain:match("^(.*)/" .. version:gsub("%.", "%%.") .. "$")
+    if root then return root, version end
+  end
+  return plain
+end
+
 ---Whether an account can sign with OAuth 1.0a.
 ---@param account daub.Account
 function M.signs(account)
@@ -107,13 +120,10 @@ end
 -- ---- asking ------------------------------------------------------------------------------------
 
 ---The headers of a request: a function where they hold the time.
----@param fields table<string, string>?  of an urlencoded body
----@param extra table<string, string>?   further oauth_ parameters
-function Auth:headers(method, url, fields, extra)
+function Auth:headers(method, url)
   if self.bearer then return { Authorization = "Bearer " .. self.bearer } end
   return function(at)
-    return { Authorization = oauth1.header(method, url, self.account,
-      { fields = fields, extra = extra, time = math.floor(at) }) }
+    return { Authorization = oauth1.header(method, url, self.account, { time = math.floor(at) }) }
   end
 end
 
@@ -136,7 +146,8 @@ local TYPES = {
   ["not-authorized-for-resource"] = CODES[179],
   ["resource-unavailable"] = CODES[63],
   ["client-forbidden"] = { "plan",
-    "X does not let this app read (attach it to a project at developer.x.com)" },
+    "X does not let this app read by API v2 (attach it to a project at developer.x.com; apps with"
+    .. " an older plan may use --api https://api.x.com/1.1)" },
   ["usage-capped"] = { "plan", "the app's reads of this month are used up" },
 }
 local STATUSES = {
@@ -170,10 +181,8 @@ end
 
 -- One request; what it answered as JSON, {} where it says nothing.
 local function ask_once(self, ask, url, o)
-  local method = o.method or "GET"
-  local headers = self:headers(method, url, o.fields)
-  local response, message, code = ask(url, { method = o.method, headers = headers,
-    form = o.form, body = o.body, keep = o.keep })
+  local response, message, code = ask(url, { method = o.method, form = o.form, body = o.body,
+    headers = self:headers(o.method or "GET", url), keep = o.keep })
   if not response then return nil, message, code end
   if response.error and response.code ~= "http" then
     return nil, response.error, response.code
@@ -198,7 +207,7 @@ end
 
 ---Asks for JSON. A token that has run out is renewed.
 ---@param path string            "/2/users/me", from the root on
----@param o {method: string?, form: table?, query: table?, keep: boolean?}?
+---@param o {method: string?, form: table?, body: string?, query: table?, keep: boolean?}?
 ---@return table|nil answer, string? message, string? code, daub.http.Result? refusal
 function Auth:call(ask, path, o)
   o = o or {}

@@ -297,6 +297,10 @@ describe("a login at X", function()
     assert.is_nil(source)
     assert.equal("login", code)
     assert.matches("without a login by PIN", message)
+    source = assert(sources.parse("x:alice", { api = "http://127.0.0.1:8112/2" }))
+    assert.equal("http://127.0.0.1:8112", source.auth.root)
+    source = assert(sources.parse("x:alice", { api = "http://127.0.0.1:8112" }))
+    assert.equal("http://127.0.0.1:8112", source.auth.root)
     for _, spec in ipairs { "x:alice.test", "x:a_handle_that_is_too_long", "x:al/ice" } do
       assert.equal("usage", select(3, sources.parse(spec)))
     end

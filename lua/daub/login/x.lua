@@ -133,7 +133,7 @@ end
 
 ---@return string|nil name, table|string fields_or_message, string? code
 function M.login(ui, o)
-  local root, ask = o.api and o.api:gsub("/+$", "") or x.api, oauth2.asking(o.http)
+  local root, ask = x.root(o.api) or x.api, oauth2.asking(o.http)
   local way, message, code = ui:ask("pin or browser? [pin] ")
   if not way then return nil, message, code end
   if not WAYS[way:lower()] then return nil, way .. ": pin or browser was expected", "usage" end

@@ -22,9 +22,8 @@ function M.new(o)
     return nil, ("x:%s: this login may only read (run: daub login x, and choose pin)"):format(
       account.name), "login"
   end
-  local api = o.api and o.api:gsub("/+$", "")
   return setmetatable({ network = "x", who = account.name, spec = "x:" .. account.name,
-    auth = x.speaking(account, { api = api, v1 = true }), http = o.http,
+    auth = x.speaking(account, { api = x.root(o.api), v1 = true }), http = o.http,
     ask = oauth2.asking(o.http) }, X)
 end
 
@@ -40,6 +39,14 @@ function X:current()
     return fail(self, ("the login is x:%s's (run: daub login x)"):format(me.username), "login")
   end
   return { url = me.banner and me.banner .. "/1500x500", banner = me.banner }
+end
+
+---@return string|nil bytes, string? message, string? code
+function X:fetch(state)
+  local response, message, code = self.http:get(state.url)
+  if not response then response = self.http:get(state.banner) end -- from before X made such sizes
+  if not response then return nil, message, code end
+  return response.body
 end
 
 -- Why a change was refused, and what is left to do.
@@ -66,7 +73,7 @@ function X:set(bytes, state)
     { { name = "banner", data = bytes, filename = "cover.jpg", type = "image/jpeg" } })
   if not ok then return nil, message, code end
   local pixels = image.decode(bytes)
-  return { before = state.banner, phash = pixels and image.phash(pixels) }
+  return { before = state.banner, phash = pixels and image.phash(pixels) or nil }
 end
 
 ---A new banner shows under a new address; that it is ours its looks tell, X having made it anew.
@@ -81,11 +88,10 @@ function X:verify(receipt)
   if not state.banner or state.banner == receipt.before then
     return nil, "the old cover is still there", "pending"
   end
-  local response = self.http:get(state.url)
-  local pixels = response and image.decode(response.body)
-  if not pixels or not receipt.phash then
-    return nil, "the new cover cannot be looked at yet", "pending"
-  end
+  if not receipt.phash then return true end
+  local shown = self:fetch(state)
+  local pixels = shown and image.decode(shown)
+  if not pixels then return nil, "the new cover cannot be looked at yet", "pending" end
   if image.phash_distance(image.phash(pixels), receipt.phash) > ALIKE then
     return nil, "another cover shows than was set", "mismatch"
   end

@@ -23,11 +23,12 @@ function M.new(argument, o)
     return nil, ("x:%s: not a handle (expected up to 15 letters, digits and _)"):format(argument),
       "usage"
   end
-  local root, version = (o.api or x.api):match("^(.*)/(1%.1)$")
-  root = root or (o.api or x.api):gsub("/2$", "")
-  local class = require("daub.collect.sources." .. (version and "x_v1" or "x_v2"))
-  return class.new({ network = "x", spec = "x:" .. handle, noun = "people", api = o.api or "",
-    handle = handle, list = o.list, private = root ~= x.api }, o.api and root or nil)
+  local root, version = x.root(o.api)
+  local auth, message, code = x.auth(handle, { api = root, v1 = version == "1.1" })
+  if not auth then return nil, message, code end
+  local class = require("daub.collect.sources." .. (version == "1.1" and "x_v1" or "x_v2"))
+  return class.new { network = "x", spec = "x:" .. handle, noun = "people", api = o.api or "",
+    handle = handle, list = o.list, auth = auth, private = auth.root ~= x.api }
 end
 
 ---A banner. The address names whose it is and when it was uploaded: that pair never shows other

@@ -15,12 +15,9 @@ local counts = { followers = "followers_count", following = "friends_count" }
 local X1 = {}
 X1.__index = X1
 
----@param self table   what x.lua made of the argument
----@param root string? the server, unless it is X's own
-function M.new(self, root)
-  local auth, message, code = x.auth(self.handle, { api = root, v1 = true })
-  if not auth then return nil, message, code end
-  self.auth, self.batch = auth, 100
+---@param self table  what x.lua made of the argument
+function M.new(self)
+  self.batch = 100
   return setmetatable(self, X1)
 end
 

@@ -14,12 +14,9 @@ local MOST = { followers = 1000, following = 1000, list = 100 } -- people in a p
 local X2 = {}
 X2.__index = X2
 
----@param self table   what x.lua made of the argument
----@param root string? the server, unless it is X's own
-function M.new(self, root)
-  local auth, message, code = x.auth(self.handle, { api = root })
-  if not auth then return nil, message, code end
-  self.auth, self.limit = auth, math.huge
+---@param self table  what x.lua made of the argument
+function M.new(self)
+  self.limit = math.huge
   return setmetatable(self, X2)
 end
 
