@@ -11,7 +11,7 @@ local M = {}
 
 M.relations = { "followers", "following", "list" }
 
-M.terms = "X forbids to train models on its data (developer.x.com/developer-terms): whether to go"
+M.terms = "X forbids to train models on its data (docs.x.com/developer-guidelines): whether to go"
   .. " on is yours to decide"
 
 ---@param argument string what follows the colon
