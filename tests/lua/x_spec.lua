@@ -8,7 +8,7 @@ local secrets = require "daub.secrets"
 local sources = require "daub.collect.sources"
 local support = require "support.collecting"
 local system = require "daub.core.system"
-local x = require "daub.x"
+local x = require "daub.api.x"
 
 local usual = { people = 130, pictures = 113, skipped = { ["no-cover"] = 13, blank = 1, small = 1,
   gone = 1, ["bad-address"] = 1 } }

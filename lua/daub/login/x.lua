@@ -6,7 +6,7 @@ local http = require "daub.http"
 local oauth1 = require "daub.oauth1"
 local oauth2 = require "daub.oauth2"
 local secrets = require "daub.secrets"
-local x = require "daub.x"
+local x = require "daub.api.x"
 
 local M = {}
 

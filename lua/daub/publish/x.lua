@@ -3,7 +3,7 @@
 local accounts = require "daub.accounts"
 local image = require "daub.image"
 local oauth2 = require "daub.oauth2"
-local x = require "daub.x"
+local x = require "daub.api.x"
 
 local M = {}
 

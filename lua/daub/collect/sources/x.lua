@@ -5,7 +5,7 @@
 -- confirmed first. v1.1 names 200 in a call; where that takes more calls than a quarter of an hour
 -- allows, ids by 5,000 and then accounts by 100.
 local base = require "daub.collect.sources.base"
-local x = require "daub.x"
+local x = require "daub.api.x"
 
 local M = {}
 

@@ -3,7 +3,7 @@
 -- 2^53.
 local base = require "daub.collect.sources.base"
 local common = require "daub.collect.sources.x"
-local x = require "daub.x"
+local x = require "daub.api.x"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 -- (docs.x.com, "Pricing": $0.010, or $0.001 of one's own lists by one's own app).
 local base = require "daub.collect.sources.base"
 local progress = require "daub.progress"
-local x = require "daub.x"
+local x = require "daub.api.x"
 local common = require "daub.collect.sources.x"
 
 local M = {}
