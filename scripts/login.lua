@@ -36,7 +36,7 @@ if not o.network then
 end
 
 -- 1. What the network wants.
-local network, who = login.split(o.network)
+local network, who = accounts.split(o.network)
 local module, message, code = login.network(network)
 if not module then cli.exit(code == "usage" and 2 or 1, "login: " .. message) end
 local ui = ui_module.new(report)

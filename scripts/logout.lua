@@ -14,7 +14,7 @@ local o = cli.parse(arg, {
 })
 local report = cli.reporter(o)
 
-local network, who = login.split(o.network)
+local network, who = accounts.split(o.network)
 local account, message = accounts.get(network, who)
 if not account then cli.fail(message) end
 local module = login.network(network)

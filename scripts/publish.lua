@@ -2,6 +2,7 @@
 --
 --   daub publish paintings/x-001.jpg --to bluesky:alice.bsky.social
 --   daub publish --undo --to bluesky            puts the old one back
+local accounts = require "daub.accounts"
 local cli = require "daub.cli"
 local http = require "daub.http"
 local image = require "daub.image"
@@ -40,7 +41,7 @@ local function ask(question)
   if not ui:confirm(question) then cli.exit(1, "publish: not wanted, nothing was changed") end
 end
 
-local network, who = publish.split(o.to)
+local network, who = accounts.split(o.to)
 local module = must(publish.network(network))
 if not o.undo and not o.picture then cli.exit(2, "publish: PICTURE is missing") end
 

@@ -127,6 +127,14 @@ local function account_of(network, name, entry)
   return account
 end
 
+---"bluesky:@alice.bsky.social" or "bluesky" taken apart.
+---@param text string
+---@return string network, string|nil name
+function M.split(text)
+  local network, name = text:match("^([^:]+):(.+)$")
+  return network or text, name and name:gsub("^@", "") or nil
+end
+
 ---Every account that is logged in, by network and name.
 ---@param network string? only this one's
 ---@return daub.Account[]|nil, string? message, string? code

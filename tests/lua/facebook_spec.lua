@@ -3,6 +3,7 @@ local accounts = require "daub.accounts"
 local collection = require "daub.collect.collection"
 local http = require "daub.http"
 local login = require "daub.login.facebook"
+local person = require "support.person"
 local sources = require "daub.collect.sources"
 local support = require "support.collecting"
 local system = require "daub.core.system"
@@ -103,24 +104,11 @@ describe("collecting from Facebook", function()
 end)
 
 describe("logging in to Facebook", function()
-  local function person(...)
-    local ui = { answers = { ... }, said = {}, waited = 0 }
-    function ui:say(line) table.insert(self.said, line) end
-    ui.open = ui.say
-    function ui:ask() return table.remove(self.answers, 1) end
-    ui.secret = ui.ask
-    function ui:wait(seconds)
-      self.waited = self.waited + seconds
-      return true
-    end
-    return ui
-  end
-
   it("waits for the code to be typed elsewhere, and takes the permissions back", function()
     local network = support.network("facebook")
     network:set({ answers = { 1349174, 1349172 } })
     local o = { api = network.url, http = http.session() }
-    local ui = person("123", "the-client-token")
+    local ui = person.new { "123", "the-client-token" }
     local name, fields = login.login(ui, o)
     assert.equal("4242", name)
     assert.equal("the-access-token", fields.token)
@@ -128,9 +116,9 @@ describe("logging in to Facebook", function()
     assert.matches("A1NWZ9", table.concat(ui.said, "\n"), 1, true)
     assert.is_true(login.logout(fields, o))
     network:set({ answers = { 1349152 } })
-    local _, message = login.login(person("123", "the-client-token"), o)
+    local _, message = login.login(person.new { "123", "the-client-token" }, o)
     assert.equal("the code has expired (run it again)", message)
-    _, message = login.login(person("123", "another"), o)
+    _, message = login.login(person.new { "123", "another" }, o)
     assert.matches("Invalid OAuth access token", message)
   end)
 end)

@@ -173,6 +173,6 @@ describe("daub login", function()
       assert.is_function(module.login)
       assert.is_true(#module.help >= 1)
     end
-    assert.same({ "bluesky", "alice.test" }, { login.split("bluesky:@alice.test") })
+    assert.same({ "bluesky", "alice.test" }, { accounts.split("bluesky:@alice.test") })
   end)
 end)

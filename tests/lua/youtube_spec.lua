@@ -4,6 +4,7 @@ local daub = require "support.daub"
 local http = require "daub.http"
 local image = require "daub.image"
 local login = require "daub.login.youtube"
+local person = require "support.person"
 local sources = require "daub.collect.sources"
 local support = require "support.collecting"
 local system = require "daub.core.system"
@@ -151,36 +152,21 @@ describe("collecting from YouTube", function()
   end)
 end)
 
--- Somebody who types: answers in order, what was shown, no waiting.
-local function person(...)
-  local ui = { answers = { ... }, said = {}, waited = 0 }
-  function ui:say(line) table.insert(self.said, line) end
-  ui.open = ui.say
-  function ui:ask() return table.remove(self.answers, 1) end
-  ui.secret = ui.ask
-  function ui:wait(seconds)
-    self.waited = self.waited + seconds
-    return true
-  end
-  return ui
-end
-
 describe("logging in to YouTube", function()
   local o
   before_each(function() o = { api = network.url, http = http.session() } end)
 
   it("as a channel's owner waits for the code to be typed elsewhere", function()
     network:set({ answers = { "authorization_pending", "slow_down", "authorization_pending" } })
-    local ui = person("", "the-client", "the-secret")
+    local ui = person.new { "", "the-client", "the-secret" }
     local name, fields = login.login(ui, o)
     assert.equal("alice", name)
     assert.equal("the-access-token", fields.token)
     assert.equal("the-refresh-token", fields.refresh_token)
     assert.is_true(fields.expires > system.time() + 3000)
     assert.equal(1 + 1 + 6 + 6, ui.waited) -- slower once told to
-    local said = table.concat(ui.said, "\n")
-    assert.matches("https://www.google.com/device", said, 1, true)
-    assert.matches("GQVQ-JKEC", said, 1, true)
+    assert.equal("https://www.google.com/device", ui.opened)
+    assert.matches("GQVQ-JKEC", table.concat(ui.said, "\n"), 1, true)
     assert(accounts.save("youtube", name, fields))
     assert.is_true(login.logout(accounts.get("youtube"), o))
     assert.equal(1, network:asked("/revoke"))
@@ -188,14 +174,14 @@ describe("logging in to YouTube", function()
 
   it("says why not", function()
     network:set({ answers = { "access_denied" } })
-    local _, message, code = login.login(person("", "the-client", "the-secret"), o)
+    local _, message, code = login.login(person.new { "", "the-client", "the-secret" }, o)
     assert.same({ "the login was refused", "login" }, { message, code })
-    _, message = login.login(person("", "no-client", "the-secret"), o)
+    _, message = login.login(person.new { "", "no-client", "the-secret" }, o)
     assert.matches("does not know this client ID", message)
     network:set({ answers = { "authorization_pending" } })
-    _, message = login.login(person("", "the-client", "no-secret"), o)
+    _, message = login.login(person.new { "", "the-client", "no-secret" }, o)
     assert.matches("does not know this client ID", message)
-    _, message = login.login(person("a-wrong-key"), o)
+    _, message = login.login(person.new { "a-wrong-key" }, o)
     assert.matches("the API key is not valid", message)
   end)
 

@@ -21,7 +21,7 @@ function M.network(name)
     if known == name then return require("daub.login." .. name) end
   end
   return nil, ("%s: no login for this network (there is one for %s)"):format(name,
-    #M.networks > 0 and table.concat(M.networks, ", ") or "none yet"), "usage"
+    table.concat(M.networks, ", ")), "usage"
 end
 
 ---What every network wants beforehand, for --help.
@@ -33,13 +33,6 @@ function M.notes()
     for _, line in ipairs(M.network(name).help) do lines[#lines + 1] = "  " .. line end
   end
   return table.concat(lines, "\n")
-end
-
----"bluesky:alice.bsky.social" taken apart.
----@return string network, string|nil who
-function M.split(text)
-  local network, who = text:match("^([^:]+):(.+)$")
-  return network or text, who and who:gsub("^@", "") or nil
 end
 
 return M

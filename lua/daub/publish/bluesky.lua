@@ -19,7 +19,7 @@ Publisher.__index = Publisher
 
 ---@return table|nil publisher, string? message, string? code
 function M.new(o)
-  local account, message, code = accounts.get("bluesky", o.who and o.who:gsub("^@", ""))
+  local account, message, code = accounts.get("bluesky", o.who)
   if not account then return nil, message, code end
   if o.api then account.pds = o.api:gsub("/+$", "") end
   return setmetatable({ network = "bluesky", who = account.name,

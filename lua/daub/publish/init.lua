@@ -33,13 +33,6 @@ local LARGEST = 64 * 2^20 -- bytes of an old cover
 M.networks = { "bluesky", "mastodon", "misskey", "x", "youtube", "facebook", "linkedin", "twitch",
   "tumblr" }
 
----@param target string "bluesky" or "bluesky:alice.bsky.social"
----@return string network, string|nil who
-function M.split(target)
-  local network, who = target:match("^([^:]+):(.+)$")
-  return network or target, who and who:gsub("^@", "") or nil
-end
-
 ---@param name string
 ---@return table|nil module, string? message, string? code
 function M.network(name)
@@ -47,7 +40,7 @@ function M.network(name)
     if known == name then return require("daub.publish." .. name) end
   end
   return nil, ("%s: nothing can be published there (networks: %s)"):format(name,
-    #M.networks > 0 and table.concat(M.networks, ", ") or "none yet"), "usage"
+    table.concat(M.networks, ", ")), "usage"
 end
 
 ---Which networks, for --help.

@@ -14,7 +14,7 @@ Publisher.__index = Publisher
 
 ---@return table|nil publisher, string? message, string? code
 function M.new(o)
-  local account, message, code = accounts.get("mastodon", o.who and o.who:gsub("^@", ""))
+  local account, message, code = accounts.get("mastodon", o.who)
   if not account then return nil, message, code end
   if o.api then account.api = o.api:gsub("/+$", "") end
   return setmetatable({ network = "mastodon", who = account.name,

@@ -15,7 +15,7 @@ Publisher.__index = Publisher
 
 ---@return table|nil publisher, string? message, string? code
 function M.new(o)
-  local account, message, code = accounts.get("misskey", o.who and o.who:gsub("^@", ""))
+  local account, message, code = accounts.get("misskey", o.who)
   if not account then return nil, message, code end
   if o.api then account.api = o.api:gsub("/+$", "") end
   return setmetatable({ network = "misskey", who = account.name,

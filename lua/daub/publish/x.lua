@@ -1,13 +1,11 @@
 -- Hanging a cover on X: by API v1.1, the only version that can, signed by a login by PIN. What
 -- shows is read by API v2. X takes the picture at once and shows it a little later.
 local accounts = require "daub.accounts"
-local image = require "daub.image"
+local look = require "daub.publish.look"
 local oauth2 = require "daub.oauth2"
 local x = require "daub.api.x"
 
 local M = {}
-
-local ALIKE = 10 -- bits of 64 in which X's own copy may differ from what was sent
 
 ---@class daub.publish.X
 local X = {}
@@ -72,8 +70,7 @@ function X:set(bytes, state)
   local ok, message, code = change(self, "update_profile_banner",
     { { name = "banner", data = bytes, filename = "cover.jpg", type = "image/jpeg" } })
   if not ok then return nil, message, code end
-  local pixels = image.decode(bytes)
-  return { before = state.banner, phash = pixels and image.phash(pixels) or nil }
+  return { before = state.banner, bytes = bytes }
 end
 
 ---A new banner shows under a new address; that it is ours its looks tell, X having made it anew.
@@ -88,14 +85,9 @@ function X:verify(receipt)
   if not state.banner or state.banner == receipt.before then
     return nil, "the old cover is still there", "pending"
   end
-  if not receipt.phash then return true end
   local shown = self:fetch(state)
-  local pixels = shown and image.decode(shown)
-  if not pixels then return nil, "the new cover cannot be looked at yet", "pending" end
-  if image.phash_distance(image.phash(pixels), receipt.phash) > ALIKE then
-    return nil, "another cover shows than was set", "mismatch"
-  end
-  return true
+  if not shown then return nil, "the new cover cannot be looked at yet", "pending" end
+  return look.alike(receipt.bytes, shown)
 end
 
 ---@param bytes string|nil  nil: there was none

@@ -1,8 +1,8 @@
 -- mastodon:USER@HOST: the people who follow an account on Mastodon or a server that speaks its API
 -- (GoToSocial, Pleroma, Akkoma, Pixelfed, Hollo …), read without login where the server allows it.
 -- A page of 80 people comes with their headers: one call for a page, one for each picture.
-local accounts = require "daub.accounts"
 local base = require "daub.collect.sources.base"
+local fediverse = require "daub.collect.sources.fediverse"
 local http = require "daub.http"
 local mastodon = require "daub.api.mastodon"
 
@@ -22,27 +22,11 @@ Mastodon.__index = Mastodon
 ---@param o table of sources.parse
 ---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument, o)
-  local user, host = mastodon.split(argument)
-  if not user then
-    return nil, ("mastodon:%s: not an account (expected USER@HOST, as in alice@mastodon.social)")
-      :format(argument), "usage"
-  end
-  local own = accounts.get("mastodon", user .. "@" .. host)
-  local token, message = own and own.token, nil
-  if not token then token, message = accounts.token("mastodon", host) end
-  if message then return nil, message, "usage" end
-  return setmetatable({
-    network = "mastodon",
-    spec = ("mastodon:%s@%s"):format(user, host),
-    api = o.api or "",
-    noun = "people",
-    user = user,
-    host = host,
-    list = o.list,
-    own = own ~= nil,
-    root = o.api or "https://" .. host,
-    headers = token and { Authorization = "Bearer " .. token } or nil,
-  }, Mastodon)
+  local self, message, code = fediverse.source("mastodon", argument, o, "alice@mastodon.social")
+  if not self then return nil, message, code end
+  self.root = o.api or "https://" .. self.host
+  self.headers = self.token and { Authorization = "Bearer " .. self.token } or nil
+  return setmetatable(self, Mastodon)
 end
 
 ---The person an account of this API is.

@@ -1,9 +1,8 @@
 -- misskey:USER@HOST: the people who follow an account on Misskey or one of its forks (Sharkey,
 -- Firefish, Iceshrimp …), read without login where the server allows it. A page of 100 people comes
 -- with their banners.
-local accounts = require "daub.accounts"
 local base = require "daub.collect.sources.base"
-local mastodon = require "daub.api.mastodon"
+local fediverse = require "daub.collect.sources.fediverse"
 
 local M = {}
 
@@ -24,27 +23,10 @@ Misskey.__index = Misskey
 ---@param o table of sources.parse
 ---@return daub.collect.Source|nil, string? message, string? code
 function M.new(argument, o)
-  local user, host = mastodon.split(argument)
-  if not user then
-    return nil, ("misskey:%s: not an account (expected USER@HOST, as in alice@misskey.io)")
-      :format(argument), "usage"
-  end
-  local own = accounts.get("misskey", user .. "@" .. host)
-  local token, message = own and own.token, nil
-  if not token then token, message = accounts.token("misskey", host) end
-  if message then return nil, message, "usage" end
-  return setmetatable({
-    network = "misskey",
-    spec = ("misskey:%s@%s"):format(user, host),
-    api = o.api or "",
-    noun = "people",
-    user = user,
-    host = host,
-    list = o.list,
-    own = own ~= nil,
-    token = token,
-    root = (o.api or "https://" .. host) .. "/api/",
-  }, Misskey)
+  local self, message, code = fediverse.source("misskey", argument, o, "alice@misskey.io")
+  if not self then return nil, message, code end
+  self.root = (o.api or "https://" .. self.host) .. "/api/"
+  return setmetatable(self, Misskey)
 end
 
 local function person_of(self, user)
