@@ -66,7 +66,7 @@ describe("publishing on X", function()
     local ok, message, code = publish.set(p, jpeg(2), p:current())
     assert.is_nil(ok)
     assert.equal("mismatch", code)
-    assert.matches("^x:alice: .*another cover shows than was set", message)
+    assert.matches("^x:alice: .*it shows another picture", message)
   end)
 
   local said = {
