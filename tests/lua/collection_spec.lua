@@ -2,7 +2,7 @@ local array = require "daub.core.array"
 local collect = require "daub.collect.run"
 local collection = require "daub.collect.collection"
 local image = require "daub.core.image"
-local settle = require "daub.collect.settle"
+local nearest = require "daub.collect.nearest"
 local sources = require "daub.collect.sources"
 local sqlite = require "daub.core.sqlite"
 local support = require "support.collecting"
@@ -240,17 +240,17 @@ describe("look-alikes", function()
 
   it("are found up to six bits away wherever they are", function()
     local random = array.generator(7)
-    local looks = settle.looks()
+    local hashes_seen = nearest.new()
     local hashes = {}
     for i = 1, 300 do
       hashes[i] = image.phash(patches(i))
-      looks:add(hashes[i], i)
+      hashes_seen:add(hashes[i], i)
     end
     for i = 1, 300 do
       local bits = array.totable(array.narrow(array.permutation(random, 64), 1, 1, 7))
       for j = 1, 7 do bits[j] = bits[j] - 1 end
-      assert.equal(i, looks:find(flip(hashes[i], { unpack(bits, 1, 6) })))
-      local found = looks:find(flip(hashes[i], bits))
+      assert.equal(i, hashes_seen:find(flip(hashes[i], { unpack(bits, 1, 6) })))
+      local found = hashes_seen:find(flip(hashes[i], bits))
       assert.is_true(found == nil or found ~= i)
     end
   end)

@@ -95,6 +95,14 @@ local function fail(self, cover, detail)
   finish(self, cover, { event = "skipped", reason = "unreachable", detail = detail })
 end
 
+-- Not synced to the disk: what a power cut takes is missed, and fetched again, by the next run.
+local function move(from, to)
+  if os.rename(from, to) then return true end
+  local ok, message = system.make_directory(to:match("^(.*)/"))
+  if ok then ok, message = os.rename(from, to) end
+  return ok, message
+end
+
 -- The file takes its name first, then the database learns of it: a kill between the two costs
 -- nothing but another download.
 local function keep(self, cover, phash, info)
@@ -103,9 +111,7 @@ local function keep(self, cover, phash, info)
   if not sha256 or not stat then return fail(self, cover, "its file vanished") end
   local picture = { sha256 = sha256, format = info.format, width = info.width, height = info.height,
     bytes = stat.size, phash = phash }
-  local path = self.collection:file(sha256, info.format)
-  local ok, message = system.make_directory(path:match("^(.*)/"))
-  if ok then ok, message = system.rename(cover.file, path) end
+  local ok, message = move(cover.file, self.collection:file(sha256, info.format))
   if not ok then store.fail(message) end
   cover.file = nil
   local new = self.intake:keep(cover.id, picture, cover)

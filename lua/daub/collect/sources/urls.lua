@@ -6,7 +6,6 @@ local system = require "daub.core.system"
 local M = {}
 
 local page_size = 500
-local max_bytes = 64 * 1024 * 1024
 
 ---@class daub.collect.Urls: daub.collect.Source
 local Urls = {}
@@ -24,31 +23,54 @@ function M.new(argument)
     listings = { "lines" }, path = path }, Urls)
 end
 
-local function read_lines(self)
-  if self.lines then return self.lines end
-  local text, message, code = system.read_file(self.path, max_bytes)
-  if not text then return nil, message, code end
-  self.lines = {}
-  for line in (text:gsub("^\239\187\191", "") .. "\n"):gmatch("(.-)\r?\n") do
-    line = line:match("^%s*(.-)%s*$")
-    if line ~= "" and not line:match("^#") then self.lines[#self.lines + 1] = line end
+-- The lines that count, one after the other.
+local function addresses(path)
+  local file, message = io.open(path)
+  if not file then return nil, message, "io" end
+  local first = true
+  return function()
+    for line in file:lines() do
+      if first then line, first = line:gsub("^\239\187\191", ""), false end
+      line = line:match("^%s*(.-)%s*$")
+      if line ~= "" and not line:match("^#") then return line end
+    end
+    file:close()
   end
-  return self.lines
+end
+
+local function count(path)
+  local next_line, message, code = addresses(path)
+  if not next_line then return nil, message, code end
+  local n = 0
+  while next_line() do n = n + 1 end
+  return n
+end
+
+-- Reading begins at the line `position`; the file is not held in memory.
+local function go_to(self, position)
+  if self.next_line and self.at == position then return true end
+  local total, message, code = count(self.path)
+  if not total then return nil, message, code end
+  self.total, self.next_line, self.at = total, addresses(self.path), position
+  for _ = 1, position do self.next_line() end
+  return true
 end
 
 ---@return daub.collect.Page|nil, string? message, string? code
 function Urls:page(_, position)
-  local lines, message, code = read_lines(self)
-  if not lines then return nil, message, code end
-  local first = (tonumber(position) or 0) + 1
-  local last = math.min(first + page_size - 1, #lines)
+  local ok, message, code = go_to(self, tonumber(position) or 0)
+  if not ok then return nil, message, code end
   local people = {}
-  for i = first, last do
-    local line = lines[i]:sub(1, 4096)
-    people[#people + 1] = { key = line, handle = line, url = base.origin(line) and line or nil,
-      cover = base.cover(lines[i], { private = true }) }
+  for _ = 1, page_size do
+    local line = self.next_line()
+    if not line then break end
+    local key = line:sub(1, 4096)
+    people[#people + 1] = { key = key, handle = key, url = base.origin(line) and key or nil,
+      cover = base.cover(line, { private = true }) }
   end
-  return { people = people, next = last < #lines and tostring(last) or nil, total = #lines }
+  self.at = self.at + #people
+  return { people = people, next = self.at < self.total and tostring(self.at) or nil,
+    total = self.total }
 end
 
 return M
