@@ -184,6 +184,18 @@ for version = 1, 2 do
   end)
 end
 
+describe("people X tells nothing of", function()
+  it("are counted and said", function()
+    log_in("browser")
+    local network = support.network("x")
+    network:set({ partial = true })
+    local _, counts, report = collect(support.folder() .. "/c", network, 2)
+    assert.same(usual, counts)
+    assert.same({ "x:alice: 1 entry that names nobody in what the server lists, left out"
+      .. " (suspended, gone or damaged)" }, report.notes)
+  end)
+end)
+
 describe("requests for X", function()
   it("are one and another for a thousand followers by version 2", function()
     log_in("browser")

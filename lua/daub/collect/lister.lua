@@ -15,6 +15,7 @@
 -- answer(id, url) -> {etag, last_modified, next, total, people} | nil, what is known of an address;
 -- whole(id, since): everything the source names was asked for since then.
 local net_module = require "daub.collect.net"
+local progress = require "daub.progress"
 local system = require "daub.core.system"
 
 local M = {}
@@ -89,6 +90,7 @@ local function ask(self, source, id, listing, position)
   if not page then return nil, message, code end
   local last, first = seen.last, position == nil
   page = { people = page.people or {}, next = page.next, total = page.total, first = first,
+    nameless = page.nameless or 0,
     unchanged = seen.unchanged ~= nil, count = seen.unchanged and seen.unchanged.count }
   page.answers = seen.answers
   if last and not seen.unchanged then
@@ -184,6 +186,7 @@ local function take(self, source, id, listing, page)
   if was_cut or source.mutual then page.answers = {} end -- they may bring others next time
   self.sink:page(id, listing, source.network, page, not was_cut)
   self.listed = self.listed + count
+  self.nameless = self.nameless + page.nameless
   return was_cut or false
 end
 
@@ -217,6 +220,7 @@ end
 
 local function list_source(self, source)
   local id, since, all = self.sink:source(source), system.time(), true
+  self.nameless = 0
   if source.begin then
     local seen = { answers = {} }
     local ok, message = source:begin(getter(self, id, seen), self.ask, { limit = self.limit })
@@ -227,6 +231,11 @@ local function list_source(self, source)
     local ok, whole = list(self, source, id, listing)
     if not ok then return nil, whole end
     all = all and whole
+  end
+  if self.nameless > 0 then
+    self.note(("%s: %s in what the server lists, left out (suspended, gone or damaged)"):format(
+      source.spec, progress.count(self.nameless, "entry that names nobody",
+        "entries that name nobody")))
   end
   if all then self.sink:whole(id, since) end
   return true

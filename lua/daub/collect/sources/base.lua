@@ -50,6 +50,7 @@ local M = {}
 ---@field people daub.collect.Person[]
 ---@field next string?    where the next page begins; nil: this was the last
 ---@field total integer?  how many there are in all, when the server tells
+---@field nameless integer? entries of the server's list that name nobody
 
 ---@class daub.collect.Source
 ---@field network string
@@ -121,6 +122,21 @@ function M.cover(url, o)
     cover.key, cover.url = "bad:" .. url:sub(1, 200), url:sub(1, 200)
   end
   return cover
+end
+
+---The people of a server's list, and how many of its entries name nobody: who was suspended or is
+---gone, and what is damaged.
+---@param entries table
+---@param person_of fun(entry: any): daub.collect.Person|nil
+---@return daub.collect.Person[], integer nameless
+function M.people(entries, person_of)
+  local people, nameless = {}, 0
+  for _, entry in ipairs(entries) do
+    local person = person_of(entry)
+    people[#people + 1] = person
+    if not person then nameless = nameless + 1 end
+  end
+  return people, nameless
 end
 
 ---Asks for a JSON object or list. A server's refusal has the status as code ("http-404") and, last,

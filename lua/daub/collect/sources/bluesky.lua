@@ -10,6 +10,9 @@ local M = {}
 
 M.relations = { "followers", "following", "list" }
 
+M.terms = "what people post stays theirs (bsky.social/about/support/tos): ask those whose covers you"
+  .. " would show to others"
+
 local page_size, batch_size = 100, 25 -- the most the server takes
 local most_list_pages = 10            -- of the lists an account has made
 local calls = {
@@ -137,14 +140,11 @@ function Bluesky:page(listing, position, get)
   if not answer then return explain(self, message, code, word) end
   listed, message, code = listed_of(self, answer, call.key)
   if not listed then return nil, message, code end
-  local people = {}
-  for _, profile in ipairs(listed) do
+  local people, nameless = base.people(listed, function(profile)
     if listing == "list" and type(profile) == "table" then profile = profile.subject end
-    if type(profile) == "table" and base.text(profile.did) then
-      people[#people + 1] = person_of(self, profile)
-    end
-  end
-  return { people = people, next = base.text(answer.cursor) }
+    return type(profile) == "table" and base.text(profile.did) and person_of(self, profile) or nil
+  end)
+  return { people = people, nameless = nameless, next = base.text(answer.cursor) }
 end
 
 ---Lists hold no banners: these are in the full profiles. Suspended accounts are missing there.

@@ -98,11 +98,10 @@ local function named_pages(self, position, get)
     ids = table.concat(self.pages, ",", first, last) }))
   local answer, message, code, fault = base.get_json(get, url, { headers = self.headers })
   if not answer then return explain(self, message, code, fault) end
-  local people = {}
-  for i = first, last do
-    people[#people + 1] = person_of(self, answer[self.pages[i]])
-  end
-  return { people = people, total = #self.pages,
+  local pages = {}
+  for i = first, last do pages[#pages + 1] = answer[self.pages[i]] or false end
+  local people, nameless = base.people(pages, function(entry) return person_of(self, entry) end)
+  return { people = people, nameless = nameless, total = #self.pages,
     next = last < #self.pages and tostring(last + 1) or nil }
 end
 
@@ -134,14 +133,15 @@ function Facebook:page(listing, position, get)
   if type(answer.data) ~= "table" then
     return base.fail(self, "the answer holds no list (is this the right server?)", "format")
   end
-  local people = {}
-  for _, entry in ipairs(answer.data) do people[#people + 1] = person_of(self, entry) end
+  local people, nameless = base.people(answer.data, function(entry)
+    return person_of(self, entry)
+  end)
   local total = type(answer.summary) == "table" and tonumber(answer.summary.total_count) or nil
   if listing == "friends" and not position then
     local _, why, kind = nothing_to_see(self, people, total)
     if why then return nil, why, kind end
   end
-  return { people = people, next = cursor_of(answer), total = total }
+  return { people = people, nameless = nameless, next = cursor_of(answer), total = total }
 end
 
 return M

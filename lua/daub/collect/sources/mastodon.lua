@@ -136,19 +136,17 @@ function Mastodon:page(listing, position, get)
   elseif not position and #listed == 0 and (total or 0) > 0 then
     return base.hidden(self, total, listing)
   end
-  local people = {}
-  for _, account in ipairs(listed) do
-    if type(account) == "table" and base.text(account.acct) then
-      people[#people + 1] = M.person(account, self.host, self.api ~= "")
-    end
-  end
+  local people, nameless = base.people(listed, function(account)
+    return type(account) == "table" and base.text(account.acct)
+      and M.person(account, self.host, self.api ~= "") or nil
+  end)
   -- GoToSocial names a next page even on the last: an empty page ends the list
   local following = #listed > 0 and next_of(response.headers.link) or nil
   if following and base.origin(following) ~= base.origin(self.root) then
     return nil, ("%s: the next page is on another server (%s)"):format(self.spec,
       base.origin(following) or "no address"), "format"
   end
-  return { people = people, next = following, total = total }
+  return { people = people, nameless = nameless, next = following, total = total }
 end
 
 return M

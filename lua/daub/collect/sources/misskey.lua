@@ -78,13 +78,9 @@ local function call(self, get, endpoint, fields)
 end
 
 local function people_of(self, users)
-  local people = {}
-  for _, user in ipairs(users) do
-    if type(user) == "table" and base.text(user.username) then
-      people[#people + 1] = person_of(self, user)
-    end
-  end
-  return people
+  return base.people(users, function(user)
+    return type(user) == "table" and base.text(user.username) and person_of(self, user) or nil
+  end)
 end
 
 local function not_a_list(self, answer)
@@ -130,7 +126,8 @@ local function list_page(self, position, get)
   if not users then return nil, message, code end
   if users[1] == nil and next(users) ~= nil then return not_a_list(self, users) end
   local following = first + #ids < #self.members and tostring(first + #ids) or nil
-  return { people = people_of(self, users), next = following, total = #self.members }
+  local people, nameless = people_of(self, users)
+  return { people = people, nameless = nameless, next = following, total = #self.members }
 end
 
 -- Who it is about: the id its server has for the account, and how many people there are.
@@ -163,12 +160,13 @@ function Misskey:page(listing, position, get)
   end
   local users = {}
   for _, entry in ipairs(listed) do
-    users[#users + 1] = type(entry) == "table" and entry[kind.key] or nil
+    users[#users + 1] = type(entry) == "table" and entry[kind.key] or false
   end
+  local people, nameless = people_of(self, users)
   -- pages may be short: only an empty one is the end
   local newest = listed[#listed]
   local next_id = type(newest) == "table" and base.text(newest.id)
-  return { people = people_of(self, users), total = total,
+  return { people = people, nameless = nameless, total = total,
     next = next_id and next_id:match("^%w+$") and ("%s/%s"):format(id, next_id) or nil }
 end
 

@@ -71,16 +71,13 @@ end
 
 -- Persons, or their ids only.
 local function people_of(self, answer, by_ids)
-  local people = {}
   if not by_ids then
-    for _, user in ipairs(answer.users) do people[#people + 1] = person_of(self, user) end
-    return people
+    return base.people(answer.users, function(user) return person_of(self, user) end)
   end
-  for _, value in ipairs(answer.ids) do
+  return base.people(answer.ids, function(value)
     local id = x.id(value)
-    people[#people + 1] = id and { key = id, handle = id }
-  end
-  return people
+    return id and { key = id, handle = id } or nil
+  end)
 end
 
 local function query_of(self, listing, cursor, by_ids)
@@ -115,11 +112,11 @@ function X1:page(listing, position, get)
     return base.fail(self, ("the answer holds no %s (is this the right server?)"):format(
       by_ids and "ids" or "users"), "format")
   end
-  local people = people_of(self, answer, by_ids)
+  local people, nameless = people_of(self, answer, by_ids)
   if #people == 0 and (total or 0) > 0 then return base.hidden(self, total, listing) end
   local following = x.id(answer.next_cursor_str or answer.next_cursor)
   if following == "0" then following = nil end
-  return { people = people, total = total,
+  return { people = people, nameless = nameless, total = total,
     next = following and (by_ids and "ids " or "") .. following }
 end
 

@@ -113,14 +113,15 @@ function X2:begin(get, ask, o)
     :format(price), "price")
 end
 
-local function people_of(self, data)
-  local people = {}
-  for _, user in ipairs(type(data) == "table" and data or {}) do
-    local id = type(user) == "table" and x.id(user.id)
-    local handle = id and common.handle(user.username)
-    if handle then people[#people + 1] = common.person(self, user, id, handle) end
-  end
-  return people
+-- What could not be read of somebody stands in `errors`, one for each.
+local function people_of(self, answer)
+  local people, nameless = base.people(type(answer.data) == "table" and answer.data or {},
+    function(user)
+      local id = type(user) == "table" and x.id(user.id)
+      local handle = id and common.handle(user.username)
+      return handle and common.person(self, user, id, handle) or nil
+    end)
+  return people, nameless + (type(answer.errors) == "table" and #answer.errors or 0)
 end
 
 ---@return daub.collect.Page|nil, string? message, string? code
@@ -133,11 +134,11 @@ function X2:page(listing, position, get)
   answer, message, code = call(self, get, path, { max_results = page_size(self, listing),
     pagination_token = position, ["user.fields"] = "profile_banner_url,protected" })
   if not answer then return nil, message, code end
-  local people = people_of(self, answer.data)
+  local people, nameless = people_of(self, answer)
   if not position and #people == 0 and (user[listing] or 0) > 0 then
     return base.hidden(self, user[listing], listing)
   end
-  return { people = people, total = user[listing],
+  return { people = people, nameless = nameless, total = user[listing],
     next = type(answer.meta) == "table" and base.text(answer.meta.next_token) or nil }
 end
 

@@ -118,15 +118,13 @@ function YouTube:page(listing, position, get)
   local answer
   answer, message, code = client:get("/youtube/v3/subscriptions", query)
   if not answer then return base.fail(self, message, code) end
-  local people, total = {}, tonumber(youtube.pick(answer, "pageInfo", "totalResults"))
-  for _, entry in ipairs(answer.items or {}) do
-    people[#people + 1] = person_of(entry)
-  end
+  local total = tonumber(youtube.pick(answer, "pageInfo", "totalResults"))
+  local people, nameless = base.people(answer.items or {}, person_of)
   if not position and #people == 0 and (total or 0) > 0 then
     return base.hidden(self, total, listing)
   end
   local following = base.text(answer.nextPageToken)
-  return { people = people, total = total,
+  return { people = people, nameless = nameless, total = total,
     next = following and (query.channelId or "-") .. " " .. following or nil }
 end
 
