@@ -104,7 +104,7 @@ local function upload(self, bytes)
   return json.encode(blob)
 end
 
----@return table|nil state {record = text|nil, cid = of it, url = of the banner|nil}
+---@return table|nil state {record = text|nil, cid = of it, banner = CID|nil, url = of it|nil}
 function Publisher:current()
   local answer, message, code, word = self.client:call("com.atproto.server.getSession")
   if not answer then return fail(self, message, code, word) end
@@ -112,9 +112,20 @@ function Publisher:current()
   record, message, code = read(self)
   if not record then return nil, message, code end
   local banner = banner_of(record)
-  return { record = record.text, cid = record.cid,
+  return { record = record.text, cid = record.cid, banner = banner,
     url = banner and bluesky.blob(self.client.account.pds, self.did, banner) or nil }
 end
+
+-- The blob of that CID.
+local function blob_of(self, banner)
+  local blob, message, code = self.http:get(bluesky.blob(self.client.account.pds, self.did, banner))
+  if not blob then return nil, message, code end
+  if blob.sha256 == cid.sha256(banner) then return blob.body end
+  return nil, "the server gives other bytes", "mismatch"
+end
+
+---@return string|nil bytes of the banner, string? message, string? code
+function Publisher:fetch(state) return blob_of(self, state.banner) end
 
 ---@return table|nil receipt
 function Publisher:set(bytes, state)
@@ -123,7 +134,7 @@ function Publisher:set(bytes, state)
   local ok
   ok, message, code = write(self, { text = state.record, cid = state.cid }, blob)
   if not ok then return nil, message, code end
-  return { cid = cid.of(bytes), sha256 = cid.sha256(cid.of(bytes)) }
+  return { cid = cid.of(bytes) }
 end
 
 ---The record names the new banner, and its server gives exactly those bytes.
@@ -136,10 +147,9 @@ function Publisher:verify(receipt)
   elseif not receipt.cid then
     return true
   end
-  local blob
-  blob, message, code = self.http:get(bluesky.blob(self.client.account.pds, self.did, receipt.cid))
-  if not blob then return nil, message, code end
-  return blob.sha256 == receipt.sha256 or nil, "the server gives other bytes", "mismatch"
+  local bytes
+  bytes, message, code = blob_of(self, receipt.cid)
+  return bytes and true, message, code
 end
 
 ---Puts the old banner back and leaves alone whatever else was changed since.
@@ -154,7 +164,7 @@ function Publisher:restore(_, bytes)
   if not record then return nil, message, code end
   ok, message, code = write(self, record, blob)
   if not ok then return nil, message, code end
-  return bytes and { cid = cid.of(bytes), sha256 = cid.sha256(cid.of(bytes)) } or {}
+  return bytes and { cid = cid.of(bytes) } or {}
 end
 
 return M

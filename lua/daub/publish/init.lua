@@ -75,11 +75,22 @@ local function folder_of(publisher)
     publisher.who:gsub("[^%w._@-]", "_"))
 end
 
+-- The old cover, and nothing else: a server may answer with a page that says it is busy.
 local function old_bytes(publisher, state, http)
   if not state.url then return nil end
-  if publisher.fetch then return publisher:fetch(state) end
-  local response, message, code = http:get(state.url, { max_bytes = LARGEST })
-  return response and response.body, message, code
+  local bytes, message, code
+  if publisher.fetch then
+    bytes, message, code = publisher:fetch(state)
+  else
+    local response
+    response, message, code = http:get(state.url, { max_bytes = LARGEST })
+    bytes = response and response.body
+  end
+  if not bytes then return nil, message, code end
+  local pixels
+  pixels, message, code = image.decode(bytes)
+  if not pixels then return nil, message, code end
+  return bytes
 end
 
 ---Keeps what the account shows now, so that undo can put it back.

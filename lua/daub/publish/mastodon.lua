@@ -42,6 +42,9 @@ end
 function Publisher:current()
   local answer, message, code = call(self, "/api/v1/accounts/verify_credentials")
   if not answer then return nil, message, code end
+  if type(answer.id) ~= "string" then
+    return nil, self.spec .. ": the answer holds no account (is this the right server?)", "format"
+  end
   local description = answer.header_description
   if type(description) ~= "string" or description == "" then description = nil end
   return { url = header_of(answer), description = description }

@@ -64,6 +64,11 @@ function Network:fault(fault)
   assert(http.get(self.url .. "/_fault", { method = "POST", json = fault }))
 end
 
+--- From now on nothing fails.
+function Network:heal()
+  assert(http.get(self.url .. "/_heal", { method = "POST", body = "" }))
+end
+
 --- Changes the made-up world.
 function Network:set(world)
   assert(http.get(self.url .. "/_set", { method = "POST", json = world }))

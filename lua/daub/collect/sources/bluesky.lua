@@ -10,8 +10,8 @@ local M = {}
 
 M.relations = { "followers", "following", "list" }
 
-M.terms = "what people post stays theirs (bsky.social/about/support/tos): ask those whose covers you"
-  .. " would show to others"
+M.terms = "what people post stays theirs (bsky.social/about/support/tos): ask those whose covers"
+  .. " you would show to others"
 
 local page_size, batch_size = 100, 25 -- the most the server takes
 local most_list_pages = 10            -- of the lists an account has made
@@ -157,7 +157,10 @@ function Bluesky:complete(people, get)
   local answer, message, code, word = base.get_json(get,
     self.root .. "app.bsky.actor.getProfiles?" .. http.query({ actors = dids }))
   if not answer then return explain(self, message, code, word) end
-  for _, profile in ipairs(type(answer.profiles) == "table" and answer.profiles or {}) do
+  local profiles
+  profiles, message, code = listed_of(self, answer, "profiles")
+  if not profiles then return nil, message, code end
+  for _, profile in ipairs(profiles) do
     local person = type(profile) == "table" and by_did[base.text(profile.did) or ""]
     if person then
       for key, value in pairs(person_of(self, profile)) do person[key] = value end
