@@ -10,6 +10,7 @@ local login = require "daub.login.bluesky"
 local person = require "support.person"
 local publish = require "daub.publish"
 local publisher = require "daub.publish.bluesky"
+local publishing = require "support.publishing"
 local support = require "support.collecting"
 local system = require "daub.core.system"
 
@@ -46,13 +47,6 @@ local function profile()
 end
 
 local function new() return assert(publisher.new({ http = session })) end
-
--- Saves, sets and verifies, as daub publish does.
-local function hang(p, bytes)
-  local state = assert(p:current())
-  assert(publish.save(p, state, session))
-  return publish.set(p, bytes, state)
-end
 
 describe("logging in to Bluesky", function()
   it("takes an app password and keeps what comes of it", function()
@@ -116,13 +110,13 @@ describe("hanging a banner on Bluesky", function()
     local p, before = new(), profile()
     assert.is_truthy(before:find('"values": []', 1, true))
     local bytes = jpeg(1)
-    assert(hang(p, bytes))
+    assert(publishing.hang(p, bytes))
     local after = profile()
     assert.is_truthy(after:find(cid.of(bytes), 1, true))
     assert.is_truthy(after:find('"followers": 12345678901234567890', 1, true))
     assert.is_truthy(after:find('"pinned": []', 1, true))
     -- another one over it, then one step back
-    assert(hang(p, jpeg(2)))
+    assert(publishing.hang(p, jpeg(2)))
     assert(publish.undo(p))
     assert.equal(after, profile())
     assert(publish.undo(p))
@@ -134,7 +128,7 @@ describe("hanging a banner on Bluesky", function()
     log_in()
     local p = new()
     assert.is_nil(p:current().url)
-    assert(hang(p, jpeg(3)))
+    assert(publishing.hang(p, jpeg(3)))
     assert(publish.undo(p))
     assert.matches('"value": {"$type": "app.bsky.actor.profile"}', profile(), 1, true)
   end)
@@ -145,7 +139,7 @@ describe("hanging a banner on Bluesky", function()
     assert(accounts.save("bluesky", "alice.test", { did = "did:plc:alicealicealicealicealic",
       pds = network.url, token = "access-token-6", refresh_token = "refresh-token-7" }))
     local p = new()
-    assert(hang(p, jpeg(4)))
+    assert(publishing.hang(p, jpeg(4)))
     assert.equal(1, network:asked("refreshSession"))
     assert.equal("access-token-8", accounts.get("bluesky").token)
     network:set({ session = 20 }) -- … and now the renewing token has, too
@@ -165,7 +159,7 @@ describe("hanging a banner on Bluesky", function()
     assert.matches("changed meanwhile, nothing was set", message)
     assert.is_nil(profile():find("banner", 1, true))
     -- undoing keeps a name that was changed in between
-    assert(hang(p, jpeg(6)))
+    assert(publishing.hang(p, jpeg(6)))
     network:set({ profile = { ["$type"] = "app.bsky.actor.profile", displayName = "Alix" } })
     assert(publish.undo(p))
     assert.is_truthy(profile():find("Alix", 1, true))

@@ -5,6 +5,7 @@ local accounts = require "daub.accounts"
 local http = require "daub.http"
 local look = require "daub.publish.look"
 local publish = require "daub.publish"
+local publishing = require "support.publishing"
 local support = require "support.collecting"
 local system = require "daub.core.system"
 local youtube = require "daub.api.youtube"
@@ -173,18 +174,6 @@ for _, name in ipairs(hung) do
       return assert(publish.prepare(support.patches(seed, 600, 200), case.fixture or name)).bytes
     end
 
-    -- Saves and sets, as daub publish does; whether the old cover was saved, and what went wrong.
-    local function hang(p, bytes)
-      local state, message = p:current()
-      if not state then return false, message end
-      local saved
-      saved, message = publish.save(p, state, p.http or http.session())
-      if not saved then return false, message end
-      local ok
-      ok, message = publish.set(p, bytes, state)
-      return true, not ok and message or nil
-    end
-
     local function shown(p)
       local state = assert(p:current())
       return p.fetch and assert(p:fetch(state)) or assert(http.get(state.url)).body
@@ -195,13 +184,13 @@ for _, name in ipairs(hung) do
     local function survive(kind, after)
       local network, case = start(name)
       local old = picture(1, case)
-      assert.is_nil(select(2, hang(assert(new(network, case)), old)))
+      assert(publishing.hang(assert(new(network, case)), old))
       network:forget()
       network:fault { match = ".", kind = kind, after = after, times = 999, seconds = 700 }
       local p, message = new(network, case)
-      local saved
-      if p then saved, message = hang(p, picture(2, case)) end
-      if message then assert_line(message, case) end
+      local ok, saved
+      if p then ok, message, saved = publishing.hang(p, picture(2, case)) end
+      if not ok then assert_line(message, case) end
       local asked = network:asked(".")
       network:heal()
       p = assert(new(network, case))

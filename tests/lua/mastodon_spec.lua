@@ -11,6 +11,7 @@ local person = require "support.person"
 local publish = require "daub.publish"
 local publisher = require "daub.publish.mastodon"
 local sources = require "daub.collect.sources"
+local publishing = require "support.publishing"
 local support = require "support.collecting"
 local system = require "daub.core.system"
 
@@ -59,12 +60,6 @@ end
 
 local function picture(seed, format)
   return image.encode(support.patches(seed), format or "jpeg")
-end
-
-local function hang(p, bytes)
-  local state = assert(p:current())
-  assert(publish.save(p, state, session))
-  return publish.set(p, bytes, state)
 end
 
 local function shown()
@@ -165,10 +160,10 @@ describe("hanging a header", function()
     start("mastodon")
     log_in()
     local p = assert(publisher.new({ http = session }))
-    assert(hang(p, picture(1)))
+    assert(publishing.hang(p, picture(1)))
     local first = shown()
     assert.matches("/own/%x+$", first)
-    assert(hang(p, picture(2)))
+    assert(publishing.hang(p, picture(2)))
     assert.not_equal(first, shown())
     assert(publish.undo(p))
     assert.equal(picture(1), assert(http.get(shown())).body)
@@ -180,9 +175,9 @@ describe("hanging a header", function()
     start("mastodon")
     log_in()
     local p = assert(publisher.new({ http = session }))
-    assert(hang(p, picture(1)))
+    assert(publishing.hang(p, picture(1)))
     network:set({ description = "sharks in the sea" })
-    assert(hang(p, picture(2)))
+    assert(publishing.hang(p, picture(2)))
     assert.is_nil(p:current().description)
     assert(publish.undo(p))
     assert.equal("sharks in the sea", p:current().description)
@@ -192,8 +187,8 @@ describe("hanging a header", function()
     start("gotosocial")
     log_in()
     local p = assert(publisher.new({ http = session }))
-    assert(hang(p, picture(1)))
-    assert(hang(p, picture(2, "png")))
+    assert(publishing.hang(p, picture(1)))
+    assert(publishing.hang(p, picture(2, "png")))
     assert(publish.undo(p))
     local _, message = publish.undo(p)
     assert.matches("lets no program take a header down: do it in the account's settings", message)
@@ -354,7 +349,7 @@ describe("python3-mastodon #slow", function()
     if found.code ~= 0 then return pending("python3-mastodon is not installed") end
     start("mastodon")
     log_in()
-    assert(hang(assert(publisher.new({ http = session })), picture(4)))
+    assert(publishing.hang(assert(publisher.new({ http = session })), picture(4)))
     local r = daub.run({ "-c", [[
 import sys
 from mastodon import Mastodon

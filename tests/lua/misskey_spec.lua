@@ -8,6 +8,7 @@ local person = require "support.person"
 local publish = require "daub.publish"
 local publisher = require "daub.publish.misskey"
 local sources = require "daub.collect.sources"
+local publishing = require "support.publishing"
 local support = require "support.collecting"
 
 local spec = "misskey:alice@one.test"
@@ -55,12 +56,6 @@ local function run(from, o)
 end
 
 local function picture(seed) return image.encode(support.patches(seed), "jpeg") end
-
-local function hang(p, bytes)
-  local state = assert(p:current())
-  assert(publish.save(p, state, session))
-  return publish.set(p, bytes, state)
-end
 
 local function shown()
   return assert(assert(publisher.new({ http = session })):current()).url
@@ -204,9 +199,9 @@ describe("hanging a banner on Misskey", function()
   it("is verified, and undone by naming the old file again", function()
     log_in()
     local p = assert(publisher.new({ http = session }))
-    assert(hang(p, picture(1)))
+    assert(publishing.hang(p, picture(1)))
     local first = shown()
-    assert(hang(p, picture(2)))
+    assert(publishing.hang(p, picture(2)))
     assert.not_equal(first, shown())
     assert(publish.undo(p))
     assert.equal(first, shown())
@@ -218,8 +213,8 @@ describe("hanging a banner on Misskey", function()
   it("brings the old picture back when its file is gone", function()
     log_in()
     local p = assert(publisher.new({ http = session }))
-    assert(hang(p, picture(1)))
-    assert(hang(p, picture(2)))
+    assert(publishing.hang(p, picture(1)))
+    assert(publishing.hang(p, picture(2)))
     network:set({ drive = {}, banner = false })
     assert(publish.undo(p))
     assert.equal(picture(1), assert(http.get(shown())).body)
