@@ -106,6 +106,13 @@ describe("bench", function()
     assert.is_nil(seen["growth.size.32"].growth)
   end)
 
+  it("paints with networks that are told themes and palettes", function()
+    local seen = rows("--no-pytorch paint.tiny.96x32.one")
+    assert.is_true(seen["paint.tiny.96x32.one"].images_per_second > 0)
+    local values = memory.of("paint", "tiny.96x32.step")
+    assert.is_true(values.peak_rss_bytes > values.peak_bytes)
+  end)
+
   it("lists what there is", function()
     local body, code = bench("--list")
     assert.equal(0, code)

@@ -4,6 +4,7 @@ local Step = require "daub.bench.step"
 local Model = require "daub.upscale.model"
 local apply = require "daub.upscale.apply"
 local autograd = require "daub.autograd"
+local conditions = require "daub.learn.conditions"
 local image = require "daub.image"
 local sample = require "daub.paint.sample"
 local sizes = require "daub.sizes"
@@ -18,21 +19,23 @@ local M = {}
 M.painters = { "dcgan64.step", "tiny.96x32.step", "lite.192x64.step", "base.192x64.step",
   "lite.384x128.step" }
 
--- The generator of a step's options in eval mode, and the length of its latents.
+-- The generator of a step's options in eval mode, and how many numbers it paints from: the latent
+-- and what it is told of the picture.
 local function generator(o)
   local step = Step.new { recipe = o.recipe, size = o.size, set = { batch = 1 }, plain = true }
-  return step.generator:eval(), step.settings.latent
+  local s = step.settings
+  return step.generator:eval(), s.latent + conditions.width(s.condition)
 end
 
--- paint(network, latent length) is one run.
+-- paint(network, numbers it paints from) is one run.
 local function entry(name, o, pictures, paint)
-  local network, latent
+  local network, numbers
   local e = { name = name, pictures = pictures, batch = pictures, seconds = 1 }
   function e.prepare()
-    network, latent = generator(o)
+    network, numbers = generator(o)
     e.flops = trace.run(e.run)
   end
-  function e.run() paint(network, latent) end
+  function e.run() paint(network, numbers) end
   function e.finish() network = nil end
   return e
 end
@@ -56,26 +59,26 @@ local function enlarging(from, to)
 end
 
 -- As `daub paint` does it, one after the other.
-local function cover(network, latent)
+local function cover(network, numbers)
   local x = sizes.networks.x
   local pixels = apply.lanczos():enlarge(
-    sample.paint(network, sample.latent(1, 1, latent)), x.width, x.height)
+    sample.paint(network, sample.latent(1, 1, numbers)), x.width, x.height)
   assert(image.encode_within(pixels, "jpeg", x.max_bytes))
 end
 
-local function one(network, latent) sample.paint(network, sample.latent(1, 1, latent)) end
+local function one(network, numbers) sample.paint(network, sample.latent(1, 1, numbers)) end
 
-local function many(network, latent)
-  autograd.no_grad(function() network(tensor.randn { 64, latent }) end)
+local function many(network, numbers)
+  autograd.no_grad(function() network(tensor.randn { 64, numbers }) end)
 end
 
 ---Paints a few times what a painter's benchmarks paint, so that its memory can be looked at.
 ---@param name string one of M.painters
 function M.try(name)
-  local network, latent = generator(steps.find(name))
+  local network, numbers = generator(steps.find(name))
   for _ = 1, 3 do
-    many(network, latent)
-    cover(network, latent)
+    many(network, numbers)
+    cover(network, numbers)
   end
 end
 
