@@ -13,7 +13,8 @@ local M = {}
 
 M.bits = 6 -- pictures whose hashes differ in up to this many bits look alike
 
-local BLOCK = 4096 -- entries allocated together
+local SHIFT = 12
+local BLOCK = 2 ^ SHIFT -- entries allocated together
 
 local Block = ffi.typeof([[struct {
   int32_t high, low;  // the hash's halves
@@ -52,14 +53,14 @@ local function ones(x)
 end
 
 local function entry_of(self, rank)
-  return self.blocks[bit.rshift(rank, 12)][bit.band(rank, BLOCK - 1)]
+  return self.blocks[bit.rshift(rank, SHIFT)][bit.band(rank, BLOCK - 1)]
 end
 
 ---@param phash string 16 hex digits
 ---@param id number
 function Nearest:add(phash, id)
   local rank, high, low = self.count, halves(phash)
-  if rank % BLOCK == 0 then self.blocks[rank / BLOCK] = Block() end
+  if rank % BLOCK == 0 then self.blocks[bit.rshift(rank, SHIFT)] = Block() end
   local entry = entry_of(self, rank)
   entry.high, entry.low, entry.id = high, low, id
   for place = 0, 7 do
