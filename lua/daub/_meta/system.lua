@@ -24,7 +24,7 @@ function M.info() end
 function M.threads(n) end
 
 ---Bytes behind arrays: in_use now, cached for reuse, peak of in_use; system_calls: blocks asked of the
----system. peak_rss: bytes of memory the process had at most.
+---system. peak_rss: bytes of memory the program had at most.
 ---@return {in_use: number, cached: number, peak: number, system_calls: number, peak_rss: number}
 function M.memory() end
 

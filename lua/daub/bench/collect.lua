@@ -1,10 +1,12 @@
 -- Collecting, from a web server on this machine: the transfers beside curl's, the whole beside its
 -- parts, and memory beside the number of people.
 local Web = require "daub.bench.web"
+local alone = require "daub.bench.alone"
 local collection = require "daub.collect.collection"
 local http = require "daub.http"
 local image = require "daub.core.image"
 local intake_module = require "daub.collect.intake"
+local json = require "daub.json"
 local measure = require "daub.bench.measure"
 local progress = require "daub.progress"
 local run = require "daub.collect.run"
@@ -115,14 +117,16 @@ local function address_list(web, count)
   return path
 end
 
+local function collect(path, list)
+  local covers = assert(collection.open(path, { create = true }))
+  assert(run.run(covers, { assert(sources.parse("urls:" .. list)) },
+    { report = silent, concurrency = AT_ONCE }))
+  covers:close()
+end
+
 local function whole(web, list)
   local path = web:folder("whole")
-  return function()
-    local covers = assert(collection.open(path, { create = true }))
-    assert(run.run(covers, { assert(sources.parse("urls:" .. list)) },
-      { report = silent, concurrency = AT_ONCE }))
-    covers:close()
-  end
+  return function() collect(path, list) end
 end
 
 -- Decoding, and looking at what was decoded, in as many children as collecting has.
@@ -196,28 +200,20 @@ end
 
 -- ---- memory ------------------------------------------------------------------------------------
 
--- The most memory of a program while it runs.
-local function peak_of(argv)
-  local process = assert(system.spawn(argv, { stdin = "null", stdout = "/dev/null",
-    stderr = "/dev/null" }))
-  local peak = 0
-  repeat
-    local code = process:wait(0.05)
-    local file = io.open(("/proc/%d/status"):format(process:pid()))
-    local text = file and file:read("*a") or ""
-    if file then file:close() end
-    peak = math.max(peak, 1024 * (tonumber(text:match("VmHWM:%s*(%d+) kB")) or 0))
-    assert(code == nil or code == 0, "collecting failed")
-  until code
-  process:close()
-  return peak
+---Collects what a list of addresses names and prints what memory that took: to be called in a
+---process that does nothing else.
+---@param path string of the collection
+---@param list string of the addresses
+function M.alone(path, list)
+  collect(path, list)
+  print(json.encode { peak_rss_bytes = system.memory().peak_rss })
 end
 
 local function memory(session, web, people)
   local least
   for _, count in ipairs(people) do
-    local peak = peak_of { system.realpath("/proc/self/exe"), "collect", web:folder("memory"),
-      "--quiet", "--concurrency", tostring(AT_ONCE), "--from", "urls:" .. address_list(web, count) }
+    local peak = alone(("require('daub.bench.collect').alone(%q, %q)"):format(
+      web:folder("memory"), address_list(web, count))).peak_rss_bytes
     least = least or peak
     session.report:say(("%-38s %11s at most, %.2f of that with %d"):format(
       ("collect.memory.%d"):format(count), progress.bytes(peak), peak / least, people[1]))

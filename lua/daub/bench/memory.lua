@@ -1,6 +1,7 @@
 -- Memory of whole steps and of painting, each in a process of its own: arrays, all of the process,
 -- and what is asked of the system once the first steps are done.
 local Step = require "daub.bench.step"
+local alone = require "daub.bench.alone"
 local daub = require "daub"
 local json = require "daub.json"
 local paint = require "daub.bench.paint"
@@ -11,15 +12,6 @@ local system = require "daub.core.system"
 local M = {}
 
 local STEPS = 4
-
--- Bytes the process had at most. The system's own count (getrusage) has the parent's in it.
-local function peak_rss()
-  local status = io.open("/proc/self/status")
-  local text = status and status:read("*a") or ""
-  if status then status:close() end
-  local kilobytes = text:match("VmHWM:%s*(%d+) kB")
-  return kilobytes and tonumber(kilobytes) * 1024 or system.memory().peak_rss
-end
 
 -- A few steps of training, and what the system is asked for in each once the first two are done.
 local function train(name)
@@ -42,20 +34,10 @@ function M.alone(what, name, threads, exact, precision)
   system.threads(threads)
   daub.exact(exact)
   daub.precision(precision)
-  local before, calls = peak_rss(), nil
+  local before, calls = system.memory().peak_rss, nil
   if what == "paint" then paint.try(name) else calls = train(name) end
-  print(json.encode { peak_bytes = system.memory().peak, peak_rss_bytes = peak_rss(),
+  print(json.encode { peak_bytes = system.memory().peak, peak_rss_bytes = system.memory().peak_rss,
     idle_bytes = before, system_calls_per_step = calls })
-end
-
--- All of a program's output.
-local function output_of(argv)
-  local process, message = system.spawn(argv, { stdin = "null", stdout = "pipe" })
-  if not process then return nil, message end
-  local text = {}
-  for part in function() return process:read() end do text[#text + 1] = part end
-  if process:wait() ~= 0 then return nil, "it failed" end
-  return table.concat(text)
 end
 
 ---What a step of training, or painting with its generator, takes in a process of its own that
@@ -67,9 +49,7 @@ end
 function M.of(what, name)
   local code = ("require('daub.bench.memory').alone(%q, %q, %d, %s, %q)"):format(what, name,
     system.threads(), daub.exact(), daub.precision())
-  local text, message = output_of { system.realpath("/proc/self/exe"), "-e", code }
-  if not text then error(("memory of %s: %s"):format(name, message), 0) end
-  return json.decode(text)
+  return alone(code)
 end
 
 local function entry(name, what, step)
