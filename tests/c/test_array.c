@@ -1,6 +1,6 @@
 // Arrays, on every instruction set this processor has: accuracy of the vectorised functions, odd
 // lengths and places, and the same bits for every number of threads. What operations compute is
-// compared with plain loops in tests/lua/array_spec.lua.
+// compared with plain loops in tests/lua/array_math_spec.lua.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -32,10 +32,8 @@ teardown(support.stop)
 local password = "kq3x-7mzr-tw2p-vb5n"
 
 local function log_in(ui)
-  local name, fields, code = login.login(ui or person.new { password },
+  return person.log_in("bluesky", ui or person.new { password },
     { who = "alice.test", api = network.url .. "/", http = session })
-  if name then assert(accounts.save("bluesky", name, fields)) end
-  return name, fields, code
 end
 
 local function jpeg(seed) return image.encode(support.patches(seed), "jpeg") end

@@ -52,10 +52,8 @@ local function reader()
 end
 
 local function log_in(ui)
-  local name, fields, code = login.login(ui or reader(),
+  return person.log_in("mastodon", ui or reader(),
     { who = "alice@one.test", api = network.url, http = session })
-  if name then assert(accounts.save("mastodon", name, fields)) end
-  return name, fields, code
 end
 
 local function picture(seed, format)

@@ -3,7 +3,6 @@ local accounts = require "daub.accounts"
 local collect = require "daub.collect.run"
 local http = require "daub.http"
 local image = require "daub.image"
-local login = require "daub.login.misskey"
 local person = require "support.person"
 local publish = require "daub.publish"
 local publisher = require "daub.publish.misskey"
@@ -42,10 +41,8 @@ local function patient()
 end
 
 local function log_in(ui)
-  local name, fields, code = login.login(ui or patient(),
+  return person.log_in("misskey", ui or patient(),
     { who = "alice@one.test", api = network.url, http = session })
-  if name then assert(accounts.save("misskey", name, fields)) end
-  return name, fields, code
 end
 
 local function run(from, o)

@@ -1,7 +1,8 @@
 --- Somebody who logs in, for tests: answers what is asked in a given order and remembers the rest.
 ---
 ---     local ui = person.new { "alice.test", "kq3x-7mzr-tw2p-vb5n" }
----     module.login(ui, { http = session })      -- ui.said, ui.opened, ui.prompts
+---     person.log_in("bluesky", ui, { http = session })      -- ui.said, ui.opened, ui.prompts
+local accounts = require "daub.accounts"
 local secrets = require "daub.secrets"
 
 local M = {}
@@ -43,6 +44,16 @@ function Person:wait(seconds)
   self.waited = (self.waited or 0) + seconds
   if self.on_wait then self.on_wait(self) end
   return true
+end
+
+--- Logs somebody in and keeps what that gave, as daub login does.
+---@param network string
+---@param ui table a person
+---@param o table as the network's login takes it
+function M.log_in(network, ui, o)
+  local name, fields, code = require("daub.login." .. network).login(ui, o)
+  if name then assert(accounts.save(network, name, fields)) end
+  return name, fields, code
 end
 
 return M
