@@ -14,9 +14,7 @@ local o = cli.parse(arg, {
     { "recipe", type = "choice", choices = { "dcgan", "tiny", "lite", "base" }, value = "NAME",
       help = "networks (default: tiny, lite or base, by size and time)" },
     { "set", type = "pair", value = "KEY=VALUE", repeated = true,
-      help = "batch, lr, lr_critic, decay, passes, measure, beta1, beta2, loss, penalty, augment, "
-        .. "zoom, mirror, precision, latent; dcgan: ngf, ndf; others: widths, flavour, handover, "
-        .. "condition" },
+      help = "a setting of the networks or of their training" },
     { "seed", type = "integer", value = "N", min = 0, help = "random numbers (default: 1)" },
     { "resume", type = "flag",
       help = "go on with RUN and its own options, to --steps or --minutes in all (or as before)" },
@@ -25,6 +23,7 @@ local o = cli.parse(arg, {
     { "save-every", type = "number", value = "M", min = 0, default = 5,
       help = "minutes between checkpoints; 0: after every step" },
   },
+  notes_of = "daub.learn.plan",
 })
 local daub = require "daub"
 local plan = require "daub.learn.plan"

@@ -61,13 +61,23 @@ describe("a budget", function()
     end
   end)
 
-  it("cuts holes into few pictures, and ends before the fewest are known by heart", function()
-    local many = choose({ minutes = 60 }, 3544, 0.006).settings
-    local some = choose({ minutes = 60 }, 900, 0.006).settings
+  it("changes pictures that are seen often, not those that are seen a few times", function()
+    local often, p = choose({ minutes = 60 }, 3544, 0.006)
+    assert.is_true(p.passes > 40)
+    assert.are.equal("translation", often.settings.augment)
+    local seldom
+    seldom, p = choose({ minutes = 8, recipe = "tiny" }, 3544, 0.006)
+    assert.is_true(p.passes < 40)
+    assert.are.same({ "none", "none" }, { seldom.settings.augment, p.augment })
+    local given = choose({ minutes = 8, recipe = "tiny",
+      set = { { key = "augment", value = "colour" } } }, 3544, 0.006)
+    assert.are.equal("colour", given.settings.augment)
+  end)
+
+  it("ends before few pictures are known by heart", function()
+    assert.are.equal(0, choose({ minutes = 60 }, 3544, 0.006).settings.passes)
     local few, p = choose({ minutes = 60 }, 400, 0.006)
-    assert.are.same({ "translation", 0 }, { many.augment, many.passes })
-    assert.are.same({ "translation,cutout", 0 }, { some.augment, some.passes })
-    assert.are.same({ "translation,cutout", 150 }, { few.settings.augment, few.settings.passes })
+    assert.are.same({ "translation", 150 }, { few.settings.augment, few.settings.passes })
     assert.are.equal(math.ceil(150 * 400 / 32), p.steps)
     assert.near(p.steps * p.step_seconds / 0.93 / 60, p.minutes, 0.1)
     assert.is_true(p.minutes < 20)
@@ -136,7 +146,7 @@ describe("daub train for some minutes", function()
       first.learnt })
     assert.truthy(err:match("plan: the tiny networks paint 32x16"), err)
     local chosen = run.read(folder .. "/run").options
-    assert.are.same({ "tiny", 150, "translation,cutout", 0.25 }, { chosen.recipe,
+    assert.are.same({ "tiny", 150, first.augment, 0.25 }, { chosen.recipe,
       chosen.settings.passes, chosen.settings.augment, chosen.settings.decay })
     local ended = logged("run", "end")
     assert.are.equal(first.steps, ended.planned_steps)

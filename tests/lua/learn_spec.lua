@@ -115,19 +115,43 @@ describe("augmentation", function()
     assert.are_not.equal(a:tobytes(), change(x, 11, 3):tobytes())
   end)
 
-  it("shifts by at most an eighth and fills with black", function()
-    local moved = augment.new({ translation = true }, 1)(tensor.ones { 64, 16, 24, 1 }, 1, 1)
-    for i = 1, 64 do
-      local shown = moved:select(1, i):sum():item()
-      assert.is_true(shown >= 14 * 21 and shown <= 16 * 24)
+  it("shifts by cells of 4 pixels, at most an eighth of a side, and fills with 0", function()
+    local numbered = tensor.arange(32 * 96, { dtype = "f32" }) + 1
+    local moved = augment.new({ translation = true }, 1)(numbered:reshape { 1, 32, 96, 1 }
+      :tile { 200, 1, 1, 1 }, 1, 1)
+    local seen = {}
+    for i = 1, 200 do
+      local inner = moved:select(1, i):select(1, 17):select(1, 49):item() -- of row 16, column 48
+      local down, right = 16 - math.floor((inner - 1) / 96), 48 - (inner - 1) % 96
+      assert.same({ 0, 0 }, { down % 4, right % 4 })
+      assert.is_true(math.abs(down) <= 4 and math.abs(right) <= 12)
+      local shown = (moved:select(1, i):gt(0)):sum():item()
+      assert.equal((32 - math.abs(down)) * (96 - math.abs(right)), shown)
+      seen[down .. "," .. right] = true
     end
-    assert.is_true(moved:sum():item() < 64 * 16 * 24)
+    for _, down in ipairs { -4, 0, 4 } do
+      for right = -12, 12, 4 do assert.is_true(seen[down .. "," .. right]) end
+    end
+  end)
+
+  it("leaves half of the pictures as they are", function()
+    local same = tensor.rand({ 400, 8, 8, 3 }, { generator = tensor.generator(1) })
+    local change = augment.new({ translation = true, cutout = true, colour = true }, 4)
+    local changed = change(same, 1, 1)
+    local left = 0
+    for i = 1, 400 do
+      if (changed:select(1, i) - same:select(1, i)):abs():max():item() < 1e-6 then
+        left = left + 1
+      end
+    end
+    assert.is_true(left > 150 and left < 250)
   end)
 
   it("has gradients of the right size", function()
     for _, kinds in ipairs { { translation = true }, { cutout = true }, { colour = true } } do
       local change = augment.new(kinds, 5)
-      local y = tensor.rand({ 2, 4, 8, 3 }, { dtype = "f64", requires_grad = true })
+      local y = tensor.rand({ 6, 4, 32, 3 }, { dtype = "f64", requires_grad = true })
+      assert.is_true((change(y, 3, 1) - y):abs():max():item() > 0)
       assert(autograd.check(function(v) return change(v, 3, 1) end, y))
     end
   end)
@@ -153,6 +177,15 @@ describe("settings", function()
     assert.are.equal(1e-3, s.lr)
     assert.are.equal(32, s.batch)
     assert.are.equal(64, s.ngf)
+  end)
+
+  it("are all in the help of daub train", function()
+    local text = require("daub.learn.plan").notes()
+    for _, word in ipairs { "augment=translation", "batch=32", "latent=100 or 128",
+      "flavour=swift", "ngf=64", "widths=100" } do
+      assert.truthy(text:find("\n  " .. word .. " +%S"), word)
+    end
+    for line in text:gmatch("[^\n]+") do assert.is_true(#line <= 100, line) end
   end)
 
   it("name what was expected", function()

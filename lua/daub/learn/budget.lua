@@ -30,13 +30,15 @@ M.networks = {
 -- The first batch with which so many steps can be made.
 M.batches = { { batch = 32, steps = 6000 }, { batch = 16, steps = 1500 }, { batch = 8, steps = 0 } }
 
--- Settings for collections of less than so many pictures (those that are held out not counted); the
--- last line is for all. passes: over the collection, then training ends; 0 is no end.
-M.settings = {
-  { pictures = 800, augment = "translation,cutout", passes = 150, decay = 0.25 },
-  { pictures = 1000, augment = "translation,cutout", passes = 0, decay = 0.25 },
-  { pictures = math.huge, augment = "translation", passes = 0, decay = 0.25 },
-}
+-- The first kind of augmentation for so many passes over the pictures: those that are seen only a
+-- few times are learnt best as they are.
+M.augmentations = { { augment = "translation", passes = 40 }, { augment = "none", passes = 0 } }
+
+-- Fewer pictures than these would be known by heart after more passes: training ends. (Those that
+-- are held out do not count.)
+M.few = { pictures = 800, passes = 150 }
+
+M.decay = 0.25 -- of the run, at its end
 
 -- ------------------------------------------------------------------------------------------------
 
@@ -59,15 +61,6 @@ local function candidates(o)
   local size = o.size or plan.defaults.size
   return { { recipe = o.recipe or plan.recipe(size), width = size.width, height = size.height,
     cost = 1, pictures = 0 } }
-end
-
--- What the tables say for so many pictures to learn from.
-local function settings_for(count)
-  for _, entry in ipairs(M.settings) do
-    if count < entry.pictures then
-      return { augment = entry.augment, passes = entry.passes, decay = entry.decay }
-    end
-  end
 end
 
 -- What is given, with what is chosen added: as plan.run takes it.
@@ -128,10 +121,23 @@ local function afforded(list, rate, seconds)
   end
 end
 
-local function batch_for(shown)
+-- The tables' settings when so many pictures are shown, of so many different ones.
+local function settings_for(shown, count)
+  local settings = { decay = M.decay, passes = count < M.few.pictures and M.few.passes or 0 }
   for _, entry in ipairs(M.batches) do
-    if shown / entry.batch >= entry.steps then return entry.batch end
+    settings.batch = settings.batch or shown / entry.batch >= entry.steps and entry.batch
   end
+  for _, entry in ipairs(M.augmentations) do
+    settings.augment = settings.augment or shown / count >= entry.passes and entry.augment
+  end
+  return settings
+end
+
+local function equal(a, b)
+  for key, value in pairs(a) do
+    if b[key] ~= value then return false end
+  end
+  return true
 end
 
 ---@class daub.learn.Plan what is expected of a run, as its log has it
@@ -184,16 +190,14 @@ end
 function M.choose(o, count)
   if o.steps or o.switch or run.exists(o.out) then return o end
   local begun, minutes = system.now(), o.minutes or M.minutes
-  local list, settings = candidates(o), settings_for(count)
-  settings.batch = M.batches[1].batch
+  local list, settings = candidates(o), settings_for(math.huge, count)
   local trial, message, code = try(o, list[#list], settings, minutes)
   if not trial then return nil, message, code end
   local entry, shown = afforded(list, trial.options.settings.batch / trial.step_seconds,
     minutes * 60 * (1 - OVERHEAD))
-  local batch = batch_for(shown)
-  if entry ~= list[#list] or batch ~= settings.batch then
-    settings.batch = batch
-    trial, message, code = try(o, entry, settings, minutes)
+  local better = settings_for(shown, count)
+  if entry ~= list[#list] or not equal(better, settings) then
+    trial, message, code = try(o, entry, better, minutes)
     if not trial then return nil, message, code end
   end
   return trial.given, describe(trial, minutes, count, begun)

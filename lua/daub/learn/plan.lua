@@ -19,6 +19,10 @@ local SMALL = 2 ^ 13 -- pixels, up to which the tiny networks are enough
 local networks = { dcgan = dcgan }
 for name, network in pairs(cover.recipes) do networks[name] = network end
 
+---What --set knows, for daub train --help.
+---@return string
+function M.notes() return settings.help(networks) end
+
 ---@param recipe string "dcgan", "tiny", "lite" or "base"
 ---@return table network fits, defaults, generator, critic, as in lua/daub/learn/networks/
 function M.network(recipe)

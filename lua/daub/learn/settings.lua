@@ -6,22 +6,38 @@ local system = require "daub.core.system"
 
 local M = {}
 
--- Every network adds its own (its `defaults`, whole numbers).
 local common = {
-  batch = { 32, min = 1, max = 4096, whole = true },
-  lr = { 2e-4, min = 0, max = 1 },
-  lr_critic = { 0, min = 0, max = 1 }, -- 0: as lr
-  decay = { 0, min = 0, max = 1 },     -- share of the run, at its end, in which both rates fall
-  passes = { 0, min = 0, max = 1e6 },   -- over the pictures; without --steps the end; 0: no end
-  measure = { 0.02, min = 0, max = 1 }, -- share of the run between two measurements; 0: none
-  beta1 = { 0.5, min = 0, max = 0.9999 },
-  beta2 = { 0.999, min = 0, max = 0.99999 },
-  precision = { "f32", one_of = { "f32", "bf16" } },
-  loss = { "logistic", one_of = { "logistic", "hinge", "relativistic" } },
-  penalty = { 0, min = 0, max = 1000 }, -- times the usual gamma (daub.learn.penalty); 0: none
-  augment = { "translation", words = true },
-  zoom = { 1, min = 0.25, max = 1 },
-  mirror = { 0, min = 0, max = 1, whole = true },
+  batch = { 32, min = 1, max = 4096, whole = true, says = "pictures a step" },
+  lr = { 2e-4, min = 0, max = 1, says = "learning rate" },
+  lr_critic = { 0, min = 0, max = 1, says = "the critic's; 0: the same" },
+  decay = { 0, min = 0, max = 1, says = "share of the run, at its end, in which both rates fall" },
+  passes = { 0, min = 0, max = 1e6,
+    says = "over the pictures, after which a run without --steps ends; 0: no end" },
+  measure = { 0.02, min = 0, max = 1,
+    says = "share of the run between two measurements; 0: none" },
+  beta1 = { 0.5, min = 0, max = 0.9999, says = "of Adam" },
+  beta2 = { 0.999, min = 0, max = 0.99999, says = "of Adam" },
+  precision = { "f32", one_of = { "f32", "bf16" }, says = "of the products of convolutions" },
+  loss = { "logistic", one_of = { "logistic", "hinge", "relativistic" }, says = "the game" },
+  penalty = { 0, min = 0, max = 1000, says = "of the critic's slope, times the usual; 0: none" },
+  augment = { "translation", words = true,
+    says = "half of the pictures are changed: none, or "
+      .. table.concat(augment.kinds, ",") },
+  zoom = { 1, min = 0.25, max = 1,
+    says = "every other picture is a random part, this share or more of each side" },
+  mirror = { 0, min = 0, max = 1, whole = true,
+    says = "1: every other picture is turned left to right" },
+}
+
+-- What not every network has, or each with a default of its own.
+local special = {
+  latent = "numbers that a painting is made from",
+  widths = "tiny, lite, base: channels, in percent",
+  ngf = "dcgan: channels of the painter's last level",
+  ndf = "dcgan: channels of the critic's first level",
+  flavour = "tiny, lite, base: the critic, with rates and a game of its own",
+  handover = "tiny, lite, base: when a steady critic takes over, share of the run; 1: never",
+  condition = "tiny, lite, base: what both networks are told",
 }
 
 local function declared(network)
@@ -32,7 +48,7 @@ local function declared(network)
   end
   if network.flavours then
     known.flavour = { "swift", one_of = options.sorted_keys(network.flavours) }
-    known.handover = { 1, min = 0.01, max = 1 } -- share of the run; 1: never
+    known.handover = { 1, min = 0.01, max = 1 }
   end
   if network.conditions then known.condition = { "both", one_of = network.conditions } end
   return known
@@ -71,6 +87,28 @@ function M.describe(network)
   end
   table.sort(list)
   return list
+end
+
+---What --set knows, one line a setting: for daub train --help.
+---@param networks table<string, table> by recipe
+---@return string
+function M.help(networks)
+  local defaults, known = {}, {}
+  for _, recipe in ipairs(options.sorted_keys(networks)) do
+    for key, entry in pairs(declared(networks[recipe])) do
+      local values = defaults[key] or {}
+      values[tostring(entry[1])] = true
+      defaults[key], known[key] = values, entry
+    end
+  end
+  local lines = { "--set, with its defaults:" }
+  for _, key in ipairs(options.sorted_keys(known)) do
+    local choices = known[key].one_of
+    lines[#lines + 1] = ("  %-20s%s%s"):format(
+      key .. "=" .. table.concat(options.sorted_keys(defaults[key]), " or "),
+      known[key].says or special[key], choices and ": " .. table.concat(choices, ", ") or "")
+  end
+  return table.concat(lines, "\n")
 end
 
 ---What the flavour that --set names says where --set says nothing.
