@@ -12,7 +12,8 @@ local o = cli.parse(arg, {
   options = {
     { "against", type = "path", value = "RUN2", help = "another run or folder: who leads" },
     { "count", type = "integer", value = "N", min = 10, max = 100000,
-      help = "paintings, and held-out covers, at most (default: as many as are held out)" },
+      help = "held-out covers, and paintings beside them at a time, at most (default: as many as "
+        .. "are held out)" },
     { "step", type = "string", value = "N|best|latest",
       help = "the run's checkpoint (default: the best, or the latest where none was measured)" },
     { "size", type = "size", value = "WxH",
@@ -20,7 +21,8 @@ local o = cli.parse(arg, {
     { "seed", type = "integer", value = "N", default = 1, min = 0, max = 2 ^ 53,
       help = "which pictures are painted" },
   },
-  notes = "The floor of a distance is the same with training covers in place of paintings.",
+  notes = "The floor of a distance is the same with training covers in place of paintings. All are "
+    .. "means\nover four times as many paintings, or covers, as are compared at a time.",
 })
 local checkpoint = require "daub.checkpoint"
 local gathered = require "daub.pictures"
@@ -62,7 +64,9 @@ must(#held >= measure.least, ("%s: %d pictures, of which %d are held out (at lea
   .. "needed: collect more)"):format(o.collection, #pictures, #held, measure.least))
 local train, covers = must(data.open(learnt, packed)), must(data.open(held, packed))
 
--- 3. The paintings: of every painter as many.
+-- 3. The paintings: of a run several times as many as there are held-out covers, of a folder as
+-- many times that as it holds.
+local TIMES = 4
 local count = math.min(o.count or math.huge, covers:info().count, train:info().count)
 for _, p in ipairs(painters) do
   count = math.min(count, p.pictures and #p.pictures or count)
@@ -75,21 +79,23 @@ for i, p in ipairs(painters) do
     local step, path = must(p.run:checkpoint(i == 1 and o.step or nil))
     local painter = must(plan.painter(options, must(checkpoint.load(path))))
     p.label = ("%s %d"):format(p.label, step)
-    p.painted = sample.many(painter, { seed = o.seed, count = count,
+    p.painted = sample.many(painter, { seed = o.seed, count = TIMES * count,
       latent = options.settings.latent })
   else
-    for k = #p.pictures, count + 1, -1 do p.pictures[k] = nil end
+    local used = count * math.min(TIMES, math.floor(#p.pictures / count))
+    for k = #p.pictures, used + 1, -1 do p.pictures[k] = nil end
     p.painted = must(data.pixels(p.pictures, packed))
-    must(p.painted.shape[1] == count, p.path .. ": some pictures cannot be read (mend or remove)")
+    must(p.painted.shape[1] == used, p.path .. ": some pictures cannot be read (mend or remove)")
   end
+  p.title = ("%s: %d paintings"):format(p.label, p.painted.shape[1])
 end
 
 -- 4. The distances.
 report:progress("measuring")
 local ref = measure.reference(train, covers, { count = count, patches = 128, directions = 256 })
-local found, names = {}, {}
+local found, names, titles = {}, {}, {}
 for i, p in ipairs(painters) do
-  found[i], names[i] = measure.paintings(ref, p.painted), p.label
+  found[i], names[i], titles[i] = measure.paintings(ref, p.painted), p.label, p.title
   local score, spread = measure.score(found[i])
   table.insert(found[i], { metric = "score", value = score, floor = 1, spread = spread })
   for _, entry in ipairs(found[i]) do
@@ -103,7 +109,7 @@ for i, p in ipairs(painters) do
   end
 end
 report:done()
-report:say(("%s: %d paintings, as many held-out covers, %dx%d"):format(table.concat(names, ", "),
-  count, size.width, size.height))
+report:say(("%s; %d at a time, beside as many held-out covers, %dx%d"):format(
+  table.concat(titles, ", "), count, size.width, size.height))
 for _, line in ipairs(words.table(found, names)) do report:say(line) end
 return found

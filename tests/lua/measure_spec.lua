@@ -201,6 +201,16 @@ describe("measuring paintings", function()
     assert.near(0, found.diversity, 1e-3)
   end)
 
+  it("gives means over several times as many paintings as covers", function()
+    local a, b = train:narrow(1, 31, 45):contiguous(), train:narrow(1, 76, 45):contiguous()
+    local one, other = measure.paintings(ref, a), measure.paintings(ref, b)
+    local spare = train:narrow(1, 1, 20):contiguous()
+    for i, entry in ipairs(measure.paintings(ref, tensor.cat({ a, b, spare }, 1))) do
+      assert.near((one[i].value + other[i].value) / 2, entry.value, 1e-9, entry.metric)
+    end
+    assert.are_not.equal(one[1].value, other[1].value)
+  end)
+
   it("takes f32 and u8, depends on nothing else, and counts", function()
     assert.same(measure.paintings(ref, held), measure.paintings(ref, image.to_float(held)))
     assert.same(ref.floors, measure.reference(image.to_float(train), held).floors)
@@ -249,7 +259,8 @@ describe("daub measure", function()
   it("tells people every metric beside its floor", function()
     local out, err = measured(runs .. "/r1", covers, "--quiet")
     assert.equal("", err)
-    assert.truthy(out:find("r1 2: 14 paintings, as many held-out covers, 32x16\n", 1, true), out)
+    assert.truthy(out:find("r1 2: 56 paintings; 14 at a time, beside as many held-out covers, "
+      .. "32x16\n", 1, true), out)
     for _, name in ipairs { "swd", "swd%.16", "kid", "coverage", "copying", "score" } do
       assert.truthy(out:find("\n" .. name .. " +[%d.-]+ +[%d.]+ "), name .. ": " .. out)
     end

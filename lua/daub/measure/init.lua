@@ -2,7 +2,7 @@
 -- measured with training covers in place of paintings.
 --
 --     local ref = measure.reference(train, held)            -- once
---     local found = measure.paintings(ref, painted)         -- ref.count of them
+--     local found = measure.paintings(ref, painted)         -- ref.count, or some times that
 --     for _, e in ipairs(found) do print(e.metric, e.value, e.floor) end
 --     measure.score(found)                                  -- 1 at the floor, larger is worse
 --
@@ -213,10 +213,23 @@ end
 ---@field floor number
 ---@field spread number how much values differ from set to set of real covers: standard deviation
 
+-- Of the pictures `first` … of a set, as many as the reference has.
+local function measured(ref, painted, first)
+  local places = {}
+  for i = 1, ref.count do places[i] = first + i - 1 end
+  local x = some(painted, places)
+  local seen, found = standardised(ref, features.of(x)), by_pictures(ref, x)
+  for name, value in pairs(by_features(ref, seen)) do found[name] = value end
+  found.copying, found["copying.distance"] = neighbours.copying(
+    neighbours.nearest(seen, ref.train, NEIGHBOURS), ref.held_nearest)
+  return found
+end
+
+---Which paintings are drawn makes a difference, so the means of several times ref.count say more.
 ---@param ref daub.measure.Reference
----@param painted daub.Tensor f32 {N, height, width, 3}, -1 … 1, or u8; at least ref.count, the
---- first of which are measured
----@return daub.measure.Entry[]
+---@param painted daub.Tensor f32 {N, height, width, 3}, -1 … 1, or u8; at least ref.count. Measured
+--- are as many times that as there are.
+---@return daub.measure.Entry[] found means over them
 function M.paintings(ref, painted)
   local count = count_of(painted)
   if count < ref.count then
@@ -224,15 +237,15 @@ function M.paintings(ref, painted)
       count))
   end
   return autograd.no_grad(function()
-    local places, list = {}, {}
-    for i = 1, ref.count do places[i] = i end
-    local x = some(painted, places)
-    local seen, found = standardised(ref, features.of(x)), by_pictures(ref, x)
-    for name, value in pairs(by_features(ref, seen)) do found[name] = value end
-    found.copying, found["copying.distance"] = neighbours.copying(
-      neighbours.nearest(seen, ref.train, NEIGHBOURS), ref.held_nearest)
+    local lists, list = {}, {}
+    for first = 1, count - ref.count + 1, ref.count do
+      for name, value in pairs(measured(ref, painted, first)) do
+        lists[name] = lists[name] or {}
+        table.insert(lists[name], value)
+      end
+    end
     for i, name in ipairs(order_of(ref)) do
-      list[i] = { metric = name, value = found[name], floor = ref.floors[name],
+      list[i] = { metric = name, value = mean(lists[name]), floor = ref.floors[name],
         spread = ref.spreads[name] }
     end
     return list
