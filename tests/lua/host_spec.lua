@@ -285,7 +285,10 @@ describe("Ctrl-C", function()
   end)
 
   it("and the end of a session are alike", function()
-    for _, signal in ipairs { "term", "hup" } do
+    -- Under nohup nothing ends with the session: signal 1 is the lowest bit of what is ignored.
+    local ignored = tonumber(system.read_file("/proc/self/status"):match("SigIgn:%s*%x*(%x)"), 16)
+    local signals = ignored % 2 == 1 and { "term" } or { "term", "hup" }
+    for _, signal in ipairs(signals) do
       local r = interrupt("jit.off() print 'ready' while true do end", { signal })
       assert.are.equal(130, r.code)
     end
