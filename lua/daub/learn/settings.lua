@@ -101,7 +101,8 @@ function M.help(networks)
       defaults[key], known[key] = values, entry
     end
   end
-  local lines = { "--set, with its defaults (without --steps, batch, decay, passes and augment are chosen):" }
+  local lines = { "--set, with its defaults (without --steps, batch, decay, passes and augment are "
+    .. "chosen):" }
   for _, key in ipairs(options.sorted_keys(known)) do
     local choices = known[key].one_of
     lines[#lines + 1] = ("  %-20s%s%s"):format(
